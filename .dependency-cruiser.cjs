@@ -1,0 +1,72 @@
+/** Dependencies point one way: lib -> contract <- services; ports and pure logic import no SDK. */
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-circular',
+      comment: 'A cycle means that two files are one concept, or that a port is missing.',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    {
+      name: 'contract-depends-on-nothing-of-ours',
+      severity: 'error',
+      from: { path: '^services/contract' },
+      to: { path: '^(lib|bin|test|services/(?!contract))' },
+    },
+    {
+      name: 'infrastructure-knows-only-the-contract',
+      severity: 'error',
+      from: { path: '^(lib/|bin/app)' },
+      to: { path: '^services/(?!contract)' },
+    },
+    {
+      name: 'a-service-knows-only-the-contract',
+      comment: 'Each process can be deployed without the source of another; local-cloud starts them all.',
+      severity: 'error',
+      from: { path: '^services/(?!contract|local-cloud)([^/]+)/' },
+      to: { path: '^services/(?!contract)', pathNot: '^services/$1/' },
+    },
+    {
+      name: 'the-core-imports-no-sdk',
+      comment:
+        'saga, idempotency and ledger hold ports and pure logic; their adapters are named after a technology.',
+      severity: 'error',
+      from: {
+        path: '^services/gateway/src/(saga|idempotency|ledger)/',
+        pathNot: '/(aurora|dynamo|pg)-[^/]+\\.ts$|/migrations/',
+      },
+      to: { path: 'node_modules/(@aws-sdk|@smithy|pg|stripe|braintree|express|cockatiel)(/|$)' },
+    },
+    {
+      name: 'the-core-does-not-know-its-adapters',
+      severity: 'error',
+      from: {
+        path: '^services/gateway/src/(saga|idempotency|ledger)/',
+        pathNot: '/(aurora|dynamo|pg)-[^/]+\\.ts$|/migrations/',
+      },
+      to: { path: '/(aurora|dynamo|pg|stripe)-[^/]+\\.ts$|^services/gateway/src/(http|recovery|main|app)' },
+    },
+    {
+      name: 'nothing-depends-on-tests',
+      severity: 'error',
+      from: { path: '^(services|lib|bin)/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^test/' },
+    },
+    {
+      name: 'no-dev-dependency-in-what-is-deployed',
+      severity: 'error',
+      from: { path: '^services/(gateway|sweeper|contract)/' },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
+  },
+};

@@ -1,0 +1,100 @@
+import { z } from 'zod';
+
+/**
+ * The environment of each process: infrastructure sets exactly these names, the runtime reads exactly these.
+ * Names of resources have no default: a process that does not know its table must not start.
+ */
+
+const milliseconds = z.coerce.number().int().positive();
+const commaSeparatedUrls = z
+  .string()
+  .transform((value) => value.split(',').map((url) => url.trim()))
+  .pipe(z.array(z.url({ protocol: /^postgres(ql)?$/ })).min(1));
+
+const shared = {
+  NODE_ENV: z.enum(['production', 'development', 'test']),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  AWS_REGION: z.string().min(1),
+  /** SQS queue that carries recovery tickets. */
+  RECOVERY_QUEUE_URL: z.url(),
+};
+
+export const gatewayEnvironment = z.object({
+  ...shared,
+  PORT: z.coerce.number().int().min(0).max(65_535),
+  /** Address to listen on; loopback in the local run. */
+  HOST: z.string().default('0.0.0.0'),
+  /** Several processes share the port (SO_REUSEPORT): the two tasks of the local run. */
+  LISTEN_REUSE_PORT: z.stringbool().default(false),
+  CHECKPOINTS_TABLE: z.string().min(1),
+  LEDGER_TABLE: z.string().min(1),
+  TENANTS_TABLE: z.string().min(1),
+  EVENT_BUS_NAME: z.string().min(1),
+  /** One PostgreSQL URL a shard, in the order of the shards. */
+  DATABASE_URLS: commaSeparatedUrls,
+  /** Connections to each shard. */
+  DATABASE_POOL_SIZE: z.coerce.number().int().positive().default(16),
+  /** Only to reach a Stripe other than Stripe's own, such as the bundled simulator. */
+  STRIPE_API_BASE: z.url().optional(),
+  STRIPE_SECRET_KEY: z.string().min(1),
+  STRIPE_WEBHOOK_SECRET: z.string().min(1),
+  /** How long an acquisition of a key holds it; longer than the whole budget of the PSP. */
+  LEASE_MS: milliseconds.default(30_000),
+  /** One attempt at the PSP. */
+  PSP_TIMEOUT_MS: milliseconds.default(8_000),
+  /** How long a duplicate waits for the answer of the request that runs. */
+  DUPLICATE_WAIT_MS: milliseconds.default(10_000),
+  /** After this, a charge that the PSP answers with errors only and cannot find is voided as unresolved. */
+  PSP_UNRESOLVED_AFTER_MS: milliseconds.default(900_000),
+  /** How long a terminal answer is kept for replays. */
+  KEY_RETENTION_SECONDS: z.coerce.number().int().positive().default(86_400),
+  /** Charges that one task runs at a time; beyond it, 503. */
+  MAX_CHARGES_IN_FLIGHT: z.coerce.number().int().positive().default(512),
+  /** From SIGTERM to the end; below the stop timeout of the container. */
+  STOP_TIMEOUT_MS: milliseconds.default(110_000),
+});
+
+export type GatewayEnvironment = z.infer<typeof gatewayEnvironment>;
+
+const sweeperShared = {
+  ...shared,
+  /** Rows that one run takes from one shard at most. */
+  SWEEP_BATCH_SIZE: z.coerce.number().int().positive().max(10_000).default(500),
+};
+
+/** Sweeper as a Lambda: reaches its shard through the RDS Data API. */
+export const sweeperEnvironment = z.object({
+  ...sweeperShared,
+  /** Comma-separated ARNs of the clusters whose shards are swept. */
+  DATABASE_CLUSTER_ARNS: z.string().transform((value) => value.split(',')),
+  /** Comma-separated ARNs of the secrets, in the order of the clusters. */
+  DATABASE_SECRET_ARNS: z.string().transform((value) => value.split(',')),
+  DATABASE_NAME: z.string().min(1),
+});
+
+/** Sweeper as a process beside a local run: reaches its shards through `pg`. */
+export const localSweeperEnvironment = z.object({
+  ...sweeperShared,
+  DATABASE_URLS: commaSeparatedUrls,
+  SWEEP_INTERVAL_MS: milliseconds,
+});
+
+/** A variable that is missing or wrong; the message names every one of them. */
+export class EnvironmentError extends Error {
+  override readonly name = 'EnvironmentError';
+}
+
+/**
+ * Reads a process's environment.
+ *
+ * @throws EnvironmentError naming each variable that is missing or wrong; never with its value, which may be a secret.
+ */
+export function readEnvironment<Schema extends z.ZodType>(
+  schema: Schema,
+  environment: Readonly<Record<string, string | undefined>>,
+): z.infer<Schema> {
+  const result = schema.safeParse(environment);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  throw new EnvironmentError(`The environment is not usable:\n  ${problems.join('\n  ')}`);
+}

@@ -1,0 +1,22 @@
+/**
+ * What a client asked for, as validated, with what was decided at its acceptance: all that the saga needs to run,
+ * on any task and at any later time.
+ */
+export interface AcceptedCharge {
+  /** In the currency's minor unit (ISO 4217). */
+  readonly amountMinor: number;
+  /** ISO 4217, lower case. */
+  readonly currency: string;
+  readonly description: string | undefined;
+  readonly reference: string | undefined;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Name of the PSP that the tenant's charges go to. */
+  readonly pspName: string;
+  /** RFC 3339; the moment of the first launch, kept by every later run. */
+  readonly createdAt: string;
+  /**
+   * The PSP's token of the card. Absent once the charge is terminal, and where a failover lost it: such a charge can
+   * be looked up at the PSP, but not created there.
+   */
+  readonly paymentMethod: string | undefined;
+}

@@ -1,0 +1,23 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+
+/**
+ * Starts the stores and the PSP simulator once for the whole run, in a process of their own, and tells the tests
+ * where they are. With TEST_CLOUD already set (`npm run test:cloud` in another terminal) that one is used.
+ */
+export default async function globalSetup() {
+  if (process.env.TEST_CLOUD) return;
+  const child = spawn(process.execPath, ['test/support/test-cloud-process.ts'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const lines = createInterface({ input: child.stdout });
+  const [line] = await Promise.race([
+    once(lines, 'line'),
+    once(child, 'exit').then(([code]) => {
+      throw new Error(`the test cloud ended with ${code} before it was ready`);
+    }),
+  ]);
+  process.env.TEST_CLOUD = line;
+  globalThis.testCloudProcess = child;
+}
