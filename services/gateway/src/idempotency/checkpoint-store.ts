@@ -48,6 +48,14 @@ export interface CheckpointStore {
     holder: LeaseHolder,
     retentionSeconds: number,
   ): Promise<{ kind: 'done' } | { kind: 'launched' } | { kind: 'fenced' }>;
+
+  /**
+   * Writes a terminal item back that the table has lost, conditional on nothing standing there but an older fence or
+   * an expired item of a lower epoch.
+   *
+   * @throws StoreUnavailableError
+   */
+  refill(record: CheckpointRecord, retentionSeconds: number): Promise<void>;
 }
 
 export type CheckpointRead =

@@ -1,6 +1,91 @@
+import { PROBLEMS, problemType } from '#contract/problem-types';
+
+import type { ReservedEntry, SettledEntry, VoidedEntry, VoidReason } from '../ledger/ledger-entry.ts';
+import { chargeView } from './charge-view.ts';
+
 /** The answer to a charge that has ended; the same bytes on every replay. */
 export interface TerminalResponse {
   readonly status: 201 | 402;
   /** The body as sent. */
   readonly body: string;
+}
+
+/** The entries that a charge's answer and its event are made of. */
+export interface TerminalEntries {
+  readonly reserved: ReservedEntry;
+  readonly final: SettledEntry | VoidedEntry;
+}
+
+/**
+ * The terminal answer, as a pure function of the charge's ledger entries: whoever renders it, on whichever task and
+ * however late, renders the same bytes.
+ */
+export function terminalResponseOf({ reserved, final }: TerminalEntries): TerminalResponse {
+  const view = chargeView(reserved.chargeId, reserved, statusOf(final), final.pspChargeId);
+  if (final.state === 'SETTLED') return { status: 201, body: JSON.stringify(view) };
+  const slug = final.reason === 'declined' ? 'declined' : 'voided';
+  return {
+    status: 402,
+    body: JSON.stringify({
+      type: problemType(slug),
+      title: PROBLEMS[slug].title,
+      status: 402,
+      detail: PROBLEMS[slug].meaning,
+      status_detail: slug,
+      ...(final.reason === 'declined'
+        ? { decline_code: final.declineCode ?? 'generic_decline' }
+        : { void_reason: final.reason }),
+      charge: view,
+    }),
+  };
+}
+
+export function statusOf(final: SettledEntry | VoidedEntry): 'settled' | 'declined' | 'voided' {
+  if (final.state === 'SETTLED') return 'settled';
+  return final.reason === 'declined' ? 'declined' : 'voided';
+}
+
+/** What a terminal answer says of the decision: the inverse of {@link terminalResponseOf}. */
+export type TerminalDecision =
+  | { readonly state: 'SETTLED'; readonly pspChargeId: string }
+  | {
+      readonly state: 'VOIDED';
+      readonly reason: VoidReason | 'declined';
+      readonly declineCode: string | undefined;
+      readonly pspChargeId: string | undefined;
+    };
+
+/**
+ * Reads the decision back from an answer, for a ledger that a failover left behind its cache (protocol rule 22).
+ *
+ * @throws TypeError when the body is not one that {@link terminalResponseOf} rendered
+ */
+export function decisionOf(response: TerminalResponse): TerminalDecision {
+  const body: unknown = JSON.parse(response.body);
+  if (response.status === 201) {
+    const pspChargeId = textAt(body, 'psp', 'charge');
+    if (pspChargeId === undefined) throw new TypeError('a settled answer names no PSP charge');
+    return { state: 'SETTLED', pspChargeId };
+  }
+  const reason = textAt(body, 'status_detail') === 'declined' ? 'declined' : textAt(body, 'void_reason');
+  if (reason === undefined || !isVoidedReason(reason)) throw new TypeError('a voided answer gives no reason');
+  return {
+    state: 'VOIDED',
+    reason,
+    declineCode: textAt(body, 'decline_code'),
+    pspChargeId: textAt(body, 'charge', 'psp', 'charge'),
+  };
+}
+
+function isVoidedReason(text: string): text is VoidReason | 'declined' {
+  return ['declined', 'unresolved', 'psp_mismatch', 'voided_at_psp'].includes(text);
+}
+
+function textAt(value: unknown, ...path: readonly string[]): string | undefined {
+  let current = value;
+  for (const name of path) {
+    if (typeof current !== 'object' || current === null) return undefined;
+    current = (current as Record<string, unknown>)[name];
+  }
+  return typeof current === 'string' ? current : undefined;
 }

@@ -1,0 +1,186 @@
+import type { GatewayEnvironment } from '#contract/environment';
+
+import { EventBridgeEventPublisher } from './events/eventbridge-event-publisher.ts';
+import { createHttpApp } from './http/http-app.ts';
+import { startHttpServer, type HttpServer } from './http/http-server.ts';
+import { AuroraKeyStore } from './idempotency/aurora-key-store.ts';
+import { auroraPool } from './idempotency/aurora-pool.ts';
+import { DynamoCheckpointStore } from './idempotency/dynamo-checkpoint-store.ts';
+import { SagaChargeGate } from './idempotency/saga-charge-gate.ts';
+import { StaticShardMap } from './idempotency/shard-map.ts';
+import { DynamoLedger } from './ledger/dynamo-ledger.ts';
+import { awsClients, type AwsClients } from './platform/aws-clients.ts';
+import { DynamoRequests } from './platform/dynamo-requests.ts';
+import { EmfMetrics } from './platform/emf-metrics.ts';
+import { pinoLogger } from './platform/pino-logger.ts';
+import type { Logger } from './platform/logger.ts';
+import { SystemClock } from './platform/system-clock.ts';
+import { SystemRandom } from './platform/system-random.ts';
+import {
+  resilienceLimits,
+  ResilientPaymentServiceProvider,
+} from './psp/resilient-payment-service-provider.ts';
+import { createStripeClient } from './psp/stripe-client.ts';
+import { StripePaymentServiceProvider } from './psp/stripe-payment-service-provider.ts';
+import { RecoveryWorker } from './recovery/recovery-worker.ts';
+import { SqsRecoveryTicketSender } from './recovery/sqs-recovery-ticket-sender.ts';
+import { ChargeExecutor } from './saga/charge-executor.ts';
+import type { SagaPorts, SagaSettings } from './saga/saga-ports.ts';
+import { DynamoTenantDirectory } from './tenants/dynamo-tenant-directory.ts';
+
+/** Kept free at the end of a lease for the writes that follow the PSP's answer. */
+const SETTLE_RESERVE_MS = 1_500;
+/** From the end of what may run to the end of the process: events, leases that are handed back, connections. */
+const STOP_RESERVE_MS = 1_000;
+
+export interface GatewayOptions {
+  readonly environment: GatewayEnvironment;
+  /** Names this task in logs and metrics. */
+  readonly task: string;
+  /** Lets a test put itself between the saga and its ports. */
+  readonly decoratePorts?: (ports: SagaPorts) => SagaPorts;
+}
+
+/** A running gateway task. */
+export interface Gateway {
+  readonly port: number;
+  readonly logger: Logger;
+  /** Stops intake, ends or hands back what runs, and closes every connection, within STOP_TIMEOUT_MS. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Puts the parts of a gateway task together and listens.
+ *
+ * @throws Error where the address cannot be had
+ */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { environment } = options;
+  const parts = buildParts(options);
+  const executor = new ChargeExecutor(parts.ports, { maximumInFlight: environment.MAX_CHARGES_IN_FLIGHT });
+  const gate = new SagaChargeGate(executor, { duplicateWaitMs: environment.DUPLICATE_WAIT_MS });
+  const { clock, random, logger, metrics, ledger } = parts.ports;
+  const app = createHttpApp({
+    gate,
+    ledger,
+    tenants: parts.tenants,
+    readiness: { isReady: () => !executor.isStopping },
+    clock,
+    random,
+    logger,
+    metrics,
+  });
+  const { HOST: host, PORT: port, LISTEN_REUSE_PORT: reusePort } = environment;
+  const server = await startHttpServer(app, { host, port, reusePort, random, logger });
+  const recovery = new RecoveryWorker({
+    sqs: parts.aws.sqs,
+    queueUrl: environment.RECOVERY_QUEUE_URL,
+    resume: (ticket) => executor.resume(ticket),
+    clock,
+    random,
+    logger,
+    metrics,
+  });
+  recovery.start();
+  const stopTimeoutMs = environment.STOP_TIMEOUT_MS;
+  return {
+    port: server.port,
+    logger,
+    stop: () => stopGateway({ server, recovery, executor, parts, stopTimeoutMs }),
+  };
+}
+
+interface GatewayParts {
+  readonly ports: SagaPorts;
+  readonly tenants: DynamoTenantDirectory;
+  readonly aws: AwsClients;
+  /** Closes what the ports hold open. */
+  close(): Promise<void>;
+}
+
+function buildParts({ environment, task, decoratePorts }: GatewayOptions): GatewayParts {
+  const region = environment.AWS_REGION;
+  const clock = new SystemClock();
+  const random = new SystemRandom();
+  const logger = pinoLogger({ level: environment.LOG_LEVEL, service: 'gateway', region, task });
+  const metrics = new EmfMetrics({ clock, dimensions: { Service: 'gateway' } });
+  const aws = awsClients({ region });
+  const requests = new DynamoRequests({ client: aws.dynamodb, clock, random });
+  const pools = environment.DATABASE_URLS.map((databaseUrl) =>
+    auroraPool({ databaseUrl, size: environment.DATABASE_POOL_SIZE, logger }),
+  );
+  const events = new EventBridgeEventPublisher({
+    client: aws.eventBridge,
+    eventBusName: environment.EVENT_BUS_NAME,
+    clock,
+    random,
+    metrics,
+  });
+  const { CHECKPOINTS_TABLE: checkpointsTable, LEDGER_TABLE: ledgerTable } = environment;
+  const ports: SagaPorts = {
+    keyStore: new AuroraKeyStore({ pools, shardMap: new StaticShardMap(pools.length), clock, random }),
+    checkpoints: new DynamoCheckpointStore({ requests, checkpointsTable, ledgerTable, clock }),
+    ledger: new DynamoLedger(requests, ledgerTable),
+    psps: new Map([['stripe', stripe(environment, { clock, random, logger, metrics })]]),
+    events,
+    tickets: new SqsRecoveryTicketSender(aws.sqs, environment.RECOVERY_QUEUE_URL),
+    clock,
+    random,
+    logger,
+    metrics,
+    settings: sagaSettings(environment),
+  };
+  return {
+    ports: decoratePorts?.(ports) ?? ports,
+    tenants: new DynamoTenantDirectory({ requests, tableName: environment.TENANTS_TABLE, clock }),
+    aws,
+    close: async () => {
+      await events.close();
+      await Promise.all(pools.map((pool) => pool.end()));
+      aws.destroy();
+      await metrics.close();
+    },
+  };
+}
+
+function sagaSettings(environment: GatewayEnvironment): SagaSettings {
+  return {
+    leaseMs: environment.LEASE_MS,
+    pspTimeoutMs: environment.PSP_TIMEOUT_MS,
+    settleReserveMs: SETTLE_RESERVE_MS,
+    unresolvedAfterMs: environment.PSP_UNRESOLVED_AFTER_MS,
+    retentionSeconds: environment.KEY_RETENTION_SECONDS,
+    region: environment.AWS_REGION,
+  };
+}
+
+function stripe(
+  environment: GatewayEnvironment,
+  ports: Pick<SagaPorts, 'clock' | 'random' | 'logger' | 'metrics'>,
+): ResilientPaymentServiceProvider {
+  const { PSP_TIMEOUT_MS: timeoutMs, STRIPE_SECRET_KEY: secretKey, STRIPE_API_BASE: apiBase } = environment;
+  const client = createStripeClient(secretKey, apiBase);
+  const provider = new StripePaymentServiceProvider(client, timeoutMs, ports.clock, ports.logger);
+  return new ResilientPaymentServiceProvider(provider, resilienceLimits(timeoutMs), ports);
+}
+
+interface StoppingGateway {
+  readonly server: HttpServer;
+  readonly recovery: RecoveryWorker;
+  readonly executor: ChargeExecutor;
+  readonly parts: GatewayParts;
+  readonly stopTimeoutMs: number;
+}
+
+/** Intake first, then what runs, then what it runs on (protocol rule 19). */
+async function stopGateway({
+  server,
+  recovery,
+  executor,
+  parts,
+  stopTimeoutMs,
+}: StoppingGateway): Promise<void> {
+  const runsMs = Math.max(0, stopTimeoutMs - STOP_RESERVE_MS);
+  await Promise.all([executor.stop(runsMs), server.stop(runsMs), recovery.stop(runsMs)]);
+  await parts.close();
+}

@@ -1,0 +1,282 @@
+import { METRICS } from '#contract/metrics';
+
+import { StoreUnavailableError } from '../platform/store-unavailable-error.ts';
+import { isTerminal } from '../saga/checkpoint.ts';
+import type { ChargeExecutor } from '../saga/charge-executor.ts';
+import type { AcquiredKey } from '../saga/charge-launch.ts';
+import type { SagaRun } from '../saga/saga-run.ts';
+import type { TerminalResponse } from '../saga/terminal-response.ts';
+import { refillCheckpoint } from './checkpoint-refill.ts';
+import { chargeIdOf } from './charge-key.ts';
+import type { ChargeGate, ChargeSubmission, GateAnswer, RefusalReason } from './charge-gate.ts';
+import type { CheckpointRead } from './checkpoint-store.ts';
+
+const RETRY_AFTER_REFUSAL_SECONDS = 2;
+const RETRY_AFTER_UNKNOWN_SECONDS = 2;
+const FIRST_POLL_MS = 20;
+const LONGEST_POLL_MS = 250;
+
+interface Decision {
+  readonly fingerprint: string;
+  readonly answer: Promise<GateAnswer>;
+}
+
+/**
+ * The decision on a request: replay, run, wait or refuse.
+ *
+ *     read checkpoint --terminal--> replay
+ *          |--other payload--> 422
+ *          |--nothing launched, and no charge can be taken now--> 503
+ *          '--acquire--won--> launch --> run the saga --> 201, 402, or 202 where the outcome is open
+ *                |--terminal--> replay      '--it is not known whether it stands--> 504
+ *                '--somebody runs it--> wait --> replay, or 409
+ */
+export class SagaChargeGate implements ChargeGate {
+  private readonly executor: ChargeExecutor;
+  private readonly duplicateWaitMs: number;
+  /** The decisions under way on this task: duplicates share the answer and ask no store. */
+  private readonly underWay = new Map<string, Decision>();
+
+  constructor(executor: ChargeExecutor, options: { readonly duplicateWaitMs: number }) {
+    this.executor = executor;
+    this.duplicateWaitMs = options.duplicateWaitMs;
+  }
+
+  async submit(submission: ChargeSubmission): Promise<GateAnswer> {
+    const chargeId = chargeIdOf(submission.key);
+    const underWay = this.underWay.get(chargeId);
+    if (underWay?.fingerprint === submission.fingerprint) return this.share(underWay);
+    const waitUntilMonotonicMs = this.executor.ports.clock.monotonicMs() + this.duplicateWaitMs;
+    const decision = {
+      fingerprint: submission.fingerprint,
+      answer: this.decide(submission, waitUntilMonotonicMs).catch((error: unknown) =>
+        this.failed(submission, error),
+      ),
+    };
+    this.underWay.set(chargeId, decision);
+    try {
+      const answer = await decision.answer;
+      if (answer.kind === 'refused') this.executor.ports.metrics.count(METRICS.requestsRefused);
+      return answer;
+    } finally {
+      if (this.underWay.get(chargeId) === decision) this.underWay.delete(chargeId);
+    }
+  }
+
+  /** A duplicate on the same task takes the answer of the first, marked as a replay. */
+  private async share(decision: Decision): Promise<GateAnswer> {
+    const answered = new AbortController();
+    const answer = await Promise.race([
+      decision.answer.finally(() => {
+        answered.abort();
+      }),
+      this.executor.ports.clock.sleep(this.duplicateWaitMs, answered.signal).then(() => undefined),
+    ]);
+    if (answer === undefined) return { kind: 'in_flight', retryAfterSeconds: 1 };
+    return answer.kind === 'terminal' ? { ...answer, replayed: true } : answer;
+  }
+
+  private async decide(submission: ChargeSubmission, waitUntilMonotonicMs: number): Promise<GateAnswer> {
+    const read = await this.read(submission);
+    if (read === undefined) return this.refused('store-unavailable');
+    const known = this.answerFrom(submission, read);
+    if (known !== undefined) return known;
+    try {
+      const refusal = this.refusal(submission);
+      return refusal === undefined
+        ? await this.acquire(submission, read, waitUntilMonotonicMs)
+        : await this.refuse(submission, read, refusal, waitUntilMonotonicMs);
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error;
+      this.executor.ports.logger.warn(
+        { err: error, chargeId: chargeIdOf(submission.key) },
+        'a store is away',
+      );
+      // What was acquired and not launched has promised nothing; what was launched before this request has.
+      return read.kind === 'present' ? processing(read) : this.refused('store-unavailable');
+    }
+  }
+
+  private async acquire(
+    submission: ChargeSubmission,
+    read: CheckpointRead,
+    waitUntilMonotonicMs: number,
+  ): Promise<GateAnswer> {
+    const { key, fingerprint } = submission;
+    const { runId, leaseMs, leaseEndMonotonicMs } = this.executor.newAcquisition();
+    const minimumEpoch = (read.kind === 'present' ? read.record.epoch : read.epoch) + 1;
+    const giveBackPlace = this.executor.reservePlace();
+    const acquisition = await this.executor.ports.keyStore
+      .acquire(key, { mode: 'run', runId, fingerprint, leaseMs, minimumEpoch })
+      .catch((error: unknown) => {
+        giveBackPlace();
+        throw error;
+      });
+    if (acquisition.kind === 'won') {
+      const holder = { runId, epoch: acquisition.epoch };
+      const acquired = { key, holder, leaseEndMonotonicMs, takeover: acquisition.takeover };
+      return this.launch(submission, acquired, giveBackPlace, waitUntilMonotonicMs);
+    }
+    giveBackPlace();
+    switch (acquisition.kind) {
+      case 'terminal':
+        if (read.kind === 'absent') refillCheckpoint(this.executor.ports, key);
+        return replay(acquisition.response);
+      case 'mismatch':
+        return { kind: 'mismatch' };
+      case 'in_flight':
+        return this.wait(submission, acquisition.leaseRemainingMs, waitUntilMonotonicMs);
+      case 'absent':
+        throw new Error('an acquisition that inserts found no row');
+    }
+  }
+
+  private async launch(
+    submission: ChargeSubmission,
+    acquired: AcquiredKey,
+    giveBackPlace: () => void,
+    waitUntilMonotonicMs: number,
+  ): Promise<GateAnswer> {
+    let launched;
+    try {
+      launched = await this.executor.launch(acquired, submission);
+    } catch (error) {
+      giveBackPlace();
+      throw error;
+    }
+    if (launched.kind === 'launched') return this.run(submission, launched.run, giveBackPlace);
+    giveBackPlace();
+    if (launched.kind === 'fenced') return this.wait(submission, 0, waitUntilMonotonicMs);
+    void this.executor.handBack(acquired.key, acquired.holder, 0);
+    // Nothing that was acquired and not launched can charge: no recovery knows what to charge (protocol rule 18).
+    if (launched.stands === 'no') return this.refused('store-unavailable');
+    return { kind: 'outcome_unknown', retryAfterSeconds: RETRY_AFTER_UNKNOWN_SECONDS };
+  }
+
+  /** Resolves as soon as the answer is durable; the run goes on. */
+  private run(submission: ChargeSubmission, run: SagaRun, giveBackPlace: () => void): Promise<GateAnswer> {
+    const adopted = isTerminal(run.record.checkpoint);
+    return new Promise((resolve) => {
+      const answer = (given: GateAnswer) => {
+        // The stores may know this key by another payload than the key store did.
+        resolve(run.fingerprint === submission.fingerprint ? given : { kind: 'mismatch' });
+      };
+      const onTerminal = (response: TerminalResponse) => {
+        answer({ kind: 'terminal', response, replayed: adopted });
+      };
+      void this.executor
+        .run(run, onTerminal)
+        .then((end) => {
+          const afterMs = end.kind === 'postponed' ? end.resumeAfterMs : 0;
+          answer({ kind: 'processing', charge: run.charge, retryAfterSeconds: retryAfter(afterMs) });
+        })
+        .finally(giveBackPlace);
+    });
+  }
+
+  /** Why no new charge can be taken now, decided before anything is written. */
+  private refusal(submission: ChargeSubmission): RefusalReason | undefined {
+    if (this.executor.isStopping) return 'stopping';
+    if (this.executor.isFull) return 'task-full';
+    const psp = this.executor.ports.psps.get(submission.charge.pspName);
+    return psp?.isAvailable() === true ? undefined : 'psp-circuit-open';
+  }
+
+  /**
+   * A 503 promises that nothing was charged and nothing will be: it is given only for a key that nobody has launched.
+   */
+  private async refuse(
+    submission: ChargeSubmission,
+    read: CheckpointRead,
+    reason: RefusalReason,
+    waitUntilMonotonicMs: number,
+  ): Promise<GateAnswer> {
+    if (read.kind === 'present') return processing(read);
+    const row = await this.executor.ports.keyStore.peek(submission.key);
+    if (row === undefined || row.status === 'FREED') return this.refused(reason);
+    if (row.fingerprint !== submission.fingerprint) return { kind: 'mismatch' };
+    if (row.response !== undefined) return replay(row.response);
+    if (row.leaseRemainingMs <= 0) return this.refused(reason);
+    return this.wait(submission, row.leaseRemainingMs, waitUntilMonotonicMs);
+  }
+
+  /** Somebody else runs the charge: waits for its answer, without a write, for a bounded time. */
+  private async wait(
+    submission: ChargeSubmission,
+    leaseRemainingMs: number,
+    waitUntilMonotonicMs: number,
+  ): Promise<GateAnswer> {
+    const { clock, random } = this.executor.ports;
+    const leaseEndMonotonicMs = clock.monotonicMs() + leaseRemainingMs;
+    let pollMs = FIRST_POLL_MS;
+    while (clock.monotonicMs() < waitUntilMonotonicMs) {
+      await clock.sleep(Math.min(pollMs * (0.5 + random.next()), LONGEST_POLL_MS));
+      pollMs = Math.min(pollMs * 1.5, LONGEST_POLL_MS);
+      const read = await this.read(submission);
+      const known = read === undefined ? undefined : this.answerFrom(submission, read);
+      if (known !== undefined) return known;
+      // Whoever held the lease is gone: this request may take the charge over.
+      if (clock.monotonicMs() > leaseEndMonotonicMs) return this.decide(submission, waitUntilMonotonicMs);
+    }
+    return this.afterWaiting(submission);
+  }
+
+  private async afterWaiting(submission: ChargeSubmission): Promise<GateAnswer> {
+    const inFlight = { kind: 'in_flight', retryAfterSeconds: 1 } as const;
+    const read = await this.read(submission);
+    if (read === undefined) return inFlight;
+    const known = this.answerFrom(submission, read);
+    if (known !== undefined) return known;
+    if (read.kind === 'absent') return inFlight;
+    try {
+      const row = await this.executor.ports.keyStore.peek(submission.key);
+      // Handed back with its outcome open, rather than in flight.
+      return row !== undefined && row.leaseRemainingMs <= 0 ? processing(read) : inFlight;
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error;
+      return inFlight;
+    }
+  }
+
+  /** What the checkpoint alone answers. */
+  private answerFrom(submission: ChargeSubmission, read: CheckpointRead): GateAnswer | undefined {
+    if (read.kind === 'absent') return undefined;
+    const { fingerprint, checkpoint } = read.record;
+    if (fingerprint !== submission.fingerprint) return { kind: 'mismatch' };
+    return isTerminal(checkpoint) ? replay(checkpoint.response) : undefined;
+  }
+
+  private async read(submission: ChargeSubmission): Promise<CheckpointRead | undefined> {
+    try {
+      return await this.executor.ports.checkpoints.read(submission.key);
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error;
+      this.executor.ports.logger.warn({ err: error }, 'the checkpoint could not be read');
+      return undefined;
+    }
+  }
+
+  private refused(reason: RefusalReason): GateAnswer {
+    return { kind: 'refused', reason, retryAfterSeconds: RETRY_AFTER_REFUSAL_SECONDS };
+  }
+
+  /** A defect of ours, at an unknown place: the client must not conclude anything. */
+  private failed(submission: ChargeSubmission, error: unknown): GateAnswer {
+    const chargeId = chargeIdOf(submission.key);
+    this.executor.ports.logger.error({ err: error, chargeId }, 'request failed: defect');
+    return { kind: 'outcome_unknown', retryAfterSeconds: RETRY_AFTER_UNKNOWN_SECONDS };
+  }
+}
+
+function replay(response: TerminalResponse): GateAnswer {
+  return { kind: 'terminal', response, replayed: true };
+}
+
+function processing(read: Extract<CheckpointRead, { kind: 'present' }>): GateAnswer {
+  return { kind: 'processing', charge: read.record.charge, retryAfterSeconds: retryAfter(0) };
+}
+
+/** Whole seconds, at least one. */
+function retryAfter(afterMs: number): number {
+  return Math.max(1, Math.ceil(afterMs / 1_000));
+}

@@ -1,0 +1,156 @@
+import type {
+  LedgerEntry,
+  ReservedEntry,
+  SettledEntry,
+  VoidedEntry,
+  VoidingEntry,
+} from '../ledger/ledger-entry.ts';
+import { isTerminal, type Checkpoint, type TerminalCheckpoint } from './checkpoint.ts';
+import type { SagaRun } from './saga-run.ts';
+import type { StepResult } from './saga-step.ts';
+import { decisionOf, terminalResponseOf } from './terminal-response.ts';
+
+/** The ledger of one charge, by what its slots hold. */
+interface LedgerHistory {
+  readonly reserved: ReservedEntry | undefined;
+  readonly decision: SettledEntry | VoidingEntry | VoidedEntry | undefined;
+  /** The end of a voided charge: the decline itself, or what followed VOIDING. */
+  readonly voided: VoidedEntry | undefined;
+}
+
+/**
+ * Reads the ledger and brings it and the checkpoint to the furthest that either knows (protocol rule 22): a terminal
+ * outcome found in any of them is the outcome, and nobody decides again. After this the run continues from the state
+ * that is returned.
+ */
+export async function reconcileEvidence(run: SagaRun): Promise<StepResult> {
+  const entries = await run.ports.ledger.read(run.chargeId);
+  const highestEpoch = Math.max(0, ...entries.map((entry) => entry.epoch));
+  // The key store and the checkpoint forgot a key that the ledger remembers: no write may carry a lower epoch than
+  // the ledger's (protocol rule 9, invariant I7).
+  if (highestEpoch > run.holder.epoch && !(await run.raiseEpoch(highestEpoch))) return { kind: 'fenced' };
+
+  const history = historyOf(entries);
+  if (history.reserved !== undefined) run.adopt(history.reserved);
+  const { checkpoint } = run.record;
+  if (history.reserved === undefined && checkpoint.step !== 'VALIDATED') {
+    const appended = await run.ports.ledger.append(run.reservedEntry());
+    if (appended.kind === 'taken') return { kind: 'contradicted' };
+  }
+  if (history.decision === undefined) {
+    if (isTerminal(checkpoint)) return restoreLedger(run, checkpoint);
+    if (checkpoint.step === 'VOIDING') return restoreVoiding(run, checkpoint);
+    return { kind: 'reached', state: pendingSinceTheFirst(checkpoint, history.reserved) };
+  }
+  return bringCheckpointTo(run, history.reserved ?? run.reservedEntry(), history);
+}
+
+function historyOf(entries: readonly LedgerEntry[]): LedgerHistory {
+  let reserved: ReservedEntry | undefined;
+  let decision: LedgerHistory['decision'];
+  let voided: VoidedEntry | undefined;
+  for (const entry of entries) {
+    if (entry.state === 'RESERVED') reserved = entry;
+    if (entry.state === 'VOIDED') voided = entry;
+    if (entry.state === 'SETTLED' || entry.state === 'VOIDING') decision = entry;
+  }
+  return { reserved, decision: decision ?? voided, voided };
+}
+
+/**
+ * RESERVED is written together with the first PSP_PENDING: where the checkpoint was lost and written anew, it is the
+ * ledger that knows since when the PSP may have been asked, and by when it forgets (protocol rule 5).
+ */
+function pendingSinceTheFirst(checkpoint: Checkpoint, reserved: ReservedEntry | undefined): Checkpoint {
+  if (checkpoint.step !== 'PSP_PENDING' || reserved === undefined) return checkpoint;
+  const reservedEpochMs = Date.parse(reserved.recordedAt);
+  return {
+    ...checkpoint,
+    pspPendingSinceEpochMs: Math.min(checkpoint.pspPendingSinceEpochMs, reservedEpochMs),
+  };
+}
+
+/** The ledger has decided: the checkpoint follows it. */
+async function bringCheckpointTo(
+  run: SagaRun,
+  reserved: ReservedEntry,
+  { decision, voided }: LedgerHistory,
+): Promise<StepResult> {
+  if (decision?.state === 'VOIDING' && voided === undefined) {
+    return bringToVoiding(run, decision);
+  }
+  const final = decision?.state === 'SETTLED' ? decision : voided;
+  if (final === undefined) throw new Error('a decided ledger has neither SETTLED nor VOIDED');
+  const entries = { reserved, final };
+  run.terminalEntries = entries;
+  const { checkpoint } = run.record;
+  const response = terminalResponseOf(entries);
+  if (isTerminal(checkpoint)) {
+    const outcome = checkpoint.step === 'EVENTS_EMITTED' ? checkpoint.outcome : checkpoint.step;
+    if (outcome === final.state && checkpoint.response.body === response.body) {
+      return refreshed(run, checkpoint);
+    }
+    run.ports.logger.error(
+      { ...run.logFields, ledger: final.state },
+      'the checkpoint contradicts the ledger; the ledger is the system of record',
+    );
+  }
+  return moved(run, { step: final.state, response });
+}
+
+async function bringToVoiding(run: SagaRun, decision: VoidingEntry): Promise<StepResult> {
+  const { checkpoint } = run.record;
+  if (checkpoint.step === 'VOIDING') return { kind: 'reached', state: checkpoint };
+  const { reason, pspChargeId } = decision;
+  return moved(run, { step: 'VOIDING', reason, pspChargeId, voidAttempts: 0 });
+}
+
+/** A terminal item taken over is written once more, so that its time-to-live does not end under this run. */
+async function refreshed(run: SagaRun, checkpoint: TerminalCheckpoint): Promise<StepResult> {
+  return moved(run, checkpoint);
+}
+
+async function moved(run: SagaRun, to: Checkpoint): Promise<StepResult> {
+  const result = await run.advance(to);
+  return result.kind === 'advanced' ? { kind: 'reached', state: to } : { kind: 'fenced' };
+}
+
+/** The checkpoint knows the end of a charge whose last entries the ledger lost: they are written again. */
+async function restoreLedger(run: SagaRun, checkpoint: TerminalCheckpoint): Promise<StepResult> {
+  run.ports.logger.warn(run.logFields, 'restoring ledger entries that a failover lost');
+  const { amountMinor, currency } = run.charge;
+  const decision = decisionOf(checkpoint.response);
+  const { pspChargeId } = decision;
+  if (decision.state === 'SETTLED') {
+    const { pspChargeId: settledAs } = decision;
+    await run.ports.ledger.append({
+      ...run.envelope(),
+      state: 'SETTLED',
+      amountMinor,
+      currency,
+      pspChargeId: settledAs,
+    });
+  } else {
+    const { reason, declineCode } = decision;
+    if (reason !== 'declined') {
+      await run.ports.ledger.append({ ...run.envelope(), state: 'VOIDING', reason, pspChargeId });
+    }
+    await run.ports.ledger.append({ ...run.envelope(), state: 'VOIDED', reason, declineCode, pspChargeId });
+  }
+  // What stands in the ledger now is the truth, also where somebody was faster.
+  return { kind: 'contradicted' };
+}
+
+async function restoreVoiding(
+  run: SagaRun,
+  checkpoint: Extract<Checkpoint, { step: 'VOIDING' }>,
+): Promise<StepResult> {
+  const { reason, pspChargeId } = checkpoint;
+  const appended = await run.ports.ledger.append({
+    ...run.envelope(),
+    state: 'VOIDING',
+    reason,
+    pspChargeId,
+  });
+  return appended.kind === 'taken' ? { kind: 'contradicted' } : { kind: 'reached', state: checkpoint };
+}

@@ -1,0 +1,133 @@
+import { METRICS } from '#contract/metrics';
+
+import type { ChargeOutcome, LookupOutcome, PspBudget } from '../../psp/payment-service-provider.ts';
+import type { Checkpoint } from '../checkpoint.ts';
+import { verdictOf } from '../psp-verdict.ts';
+import type { SagaRun } from '../saga-run.ts';
+import type { PspVerdict, SagaStep, StepResult } from '../saga-step.ts';
+
+/** A charge that only a person can resolve is looked at again this often. */
+const PARKED_RESUME_AFTER_MS = 3_600_000;
+const LONGEST_RESUME_AFTER_MS = 60_000;
+const SHORTEST_RESUME_AFTER_MS = 500;
+
+type PspPending = Extract<Checkpoint, { step: 'PSP_PENDING' }>;
+
+/**
+ * Asks the PSP to charge, under the same PSP key whoever asks and however often, and finds out what became of it. The
+ * only way out of PSP_PENDING: nobody concludes from our own silence that nothing was charged (protocol rule 2).
+ */
+export const callPsp: SagaStep<'PSP_PENDING'> = {
+  name: 'call-psp',
+  from: ['PSP_PENDING'],
+  needsLease: true,
+  async run(run, pending) {
+    const { settings } = run.ports;
+    if (!run.hasTimeFor(settings.pspTimeoutMs + settings.settleReserveMs)) {
+      return { kind: 'postponed', reason: 'no-time-for-the-psp', resumeAfterMs: 0 };
+    }
+    const budget = { deadlineMonotonicMs: run.deadlineMonotonicMs - settings.settleReserveMs };
+    if (mayCreate(run, pending)) return create(run, pending, budget);
+    return find(run, pending, budget, 'lookup-only');
+  },
+};
+
+/**
+ * A create past the PSP's memory of its key could charge again (protocol rule 5), and one without the token, which a
+ * failover may have lost, cannot be made.
+ */
+function mayCreate(run: SagaRun, pending: PspPending): boolean {
+  return ageMs(run, pending) < run.psp.keyRetentionMs && run.charge.paymentMethod !== undefined;
+}
+
+async function create(run: SagaRun, pending: PspPending, budget: PspBudget): Promise<StepResult> {
+  const { amountMinor, currency, paymentMethod, description, reference } = run.charge;
+  if (paymentMethod === undefined) throw new Error('a create needs a payment method');
+  const outcome = await run.psp.charge(
+    { ...run.identity, amountMinor, currency, paymentMethod, description, reference },
+    budget,
+  );
+  switch (outcome.kind) {
+    case 'approved':
+      return afterApproval(run, pending, budget, outcome);
+    case 'declined': {
+      const { declineCode, pspChargeId } = outcome;
+      return answered({ kind: 'decline', declineCode, pspChargeId });
+    }
+    case 'not_executed':
+      // Not executed by this attempt; a predecessor's may have been. Only the PSP can tell, later.
+      return postponed(run, pending, outcome.reason);
+    case 'unknown':
+      return find(run, pending, budget, outcome.answeredWithServerError ? 'server-error' : 'no-answer');
+  }
+}
+
+async function afterApproval(
+  run: SagaRun,
+  pending: PspPending,
+  budget: PspBudget,
+  approval: Extract<ChargeOutcome, { kind: 'approved' }>,
+): Promise<StepResult> {
+  if (!approval.replayed && !run.takeover) {
+    const { pspChargeId, amountMinor, currency } = approval;
+    const live = { pspChargeId, amountMinor, currency, state: 'captured', declineCode: undefined } as const;
+    const verdict = verdictOf(live, run.charge);
+    if (verdict !== undefined) return answered(verdict);
+  }
+  // A replayed answer is history: what it approved may have been voided since (protocol rule 21).
+  const live = await run.psp.retrieve(approval.pspChargeId, budget);
+  return fromLiveState(run, pending, live) ?? postponed(run, pending, 'approved-but-not-seen');
+}
+
+/**
+ * Why a charge is looked up: `server-error`, the PSP answers our key with an error that it may have saved for ever;
+ * `no-answer`, it did not answer in time; `lookup-only`, no create may be sent.
+ */
+type LookupCause = 'server-error' | 'no-answer' | 'lookup-only';
+
+async function find(
+  run: SagaRun,
+  pending: PspPending,
+  budget: PspBudget,
+  cause: LookupCause,
+): Promise<StepResult> {
+  const found = await run.psp.lookup(run.identity, budget);
+  const resolved = fromLiveState(run, pending, found);
+  if (resolved !== undefined) return resolved;
+  if (found.kind !== 'absent') return postponed(run, pending, `psp-${cause}`);
+  if (ageMs(run, pending) >= run.psp.keyRetentionMs) return parked(run);
+  // Without an answer the create may still be on its way; an absence says something only once the PSP has refused it.
+  const provesAbsence = cause !== 'no-answer' && ageMs(run, pending) >= run.ports.settings.unresolvedAfterMs;
+  if (!provesAbsence) return postponed(run, pending, `psp-${cause}-and-absent`);
+  return answered({ kind: 'void', reason: 'unresolved', pspChargeId: undefined });
+}
+
+function fromLiveState(run: SagaRun, pending: PspPending, live: LookupOutcome): StepResult | undefined {
+  if (live.kind !== 'found') return undefined;
+  const verdict = verdictOf(live.charge, run.charge);
+  return verdict === undefined ? postponed(run, pending, 'psp-still-processing') : answered(verdict);
+}
+
+function answered(verdict: PspVerdict): StepResult {
+  return { kind: 'reached', state: { step: 'PSP_ANSWERED', verdict } };
+}
+
+function parked(run: SagaRun): StepResult {
+  run.ports.metrics.count(METRICS.chargesParked);
+  run.ports.logger.error(
+    run.logFields,
+    'charge parked: unresolved past the PSP key retention, needs a person',
+  );
+  return { kind: 'postponed', reason: 'parked', resumeAfterMs: PARKED_RESUME_AFTER_MS };
+}
+
+/** The longer a charge is open, the less often it is tried; with jitter, so that an outage's charges spread. */
+function postponed(run: SagaRun, pending: PspPending, reason: string): StepResult {
+  const backoffMs = Math.min(ageMs(run, pending) / 2, LONGEST_RESUME_AFTER_MS);
+  const resumeAfterMs = SHORTEST_RESUME_AFTER_MS + Math.round(run.ports.random.next() * backoffMs);
+  return { kind: 'postponed', reason, resumeAfterMs };
+}
+
+function ageMs(run: SagaRun, pending: PspPending): number {
+  return Math.max(0, run.ports.clock.nowEpochMs() - pending.pspPendingSinceEpochMs);
+}
