@@ -45,7 +45,9 @@ module.exports = {
         path: '^services/gateway/src/(saga|idempotency|ledger)/',
         pathNot: '/(aurora|dynamo|pg)-[^/]+\\.ts$|/migrations/',
       },
-      to: { path: '/(aurora|dynamo|pg|stripe)-[^/]+\\.ts$|^services/gateway/src/(http|recovery|main|app)' },
+      to: {
+        path: '/(aurora|dynamo|pg|stripe)-[^/]+\\.ts$|^services/gateway/src/(http|recovery/(?!recovery-ticket-sender)|main|app)',
+      },
     },
     {
       name: 'nothing-depends-on-tests',

@@ -9,7 +9,7 @@ import type { Epoch } from './epoch.ts';
 export interface KeyStore {
   /**
    * Inserts the row, or takes it over when its lease has expired (or it was freed, or it is terminal and expired).
-   * One statement. A loser writes nothing. The same `runId` asking again, because it never got its answer, is given
+   * Each of these decisions is one statement. A loser writes nothing. The same `runId` asking again, because it never got its answer, is given
    * what it won, with the lease renewed.
    *
    * @throws StoreUnavailableError when the shard does not answer

@@ -155,14 +155,13 @@ export class SagaChargeGate implements ChargeGate {
 
   /** Resolves as soon as the answer is durable; the run goes on. */
   private run(submission: ChargeSubmission, run: SagaRun, giveBackPlace: () => void): Promise<GateAnswer> {
-    const adopted = isTerminal(run.record.checkpoint);
     return new Promise((resolve) => {
       const answer = (given: GateAnswer) => {
         // The stores may know this key by another payload than the key store did.
         resolve(run.fingerprint === submission.fingerprint ? given : { kind: 'mismatch' });
       };
       const onTerminal = (response: TerminalResponse) => {
-        answer({ kind: 'terminal', response, replayed: adopted });
+        answer({ kind: 'terminal', response, replayed: !run.ended });
       };
       void this.executor
         .run(run, onTerminal)

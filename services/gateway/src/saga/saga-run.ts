@@ -26,6 +26,8 @@ export class SagaRun {
   readonly ports: SagaPorts;
   /** Set once any other run may have asked the PSP for this charge. */
   takeover: boolean;
+  /** This run wrote the end into the ledger, rather than finding it there: its answer is no replay. */
+  ended = false;
   /** The entries of the end, once they stand in the ledger. */
   terminalEntries: TerminalEntries | undefined;
   private readonly leaseEndMonotonicMs: number;

@@ -49,6 +49,7 @@ async function close(run: SagaRun, final: SettledEntry | VoidedEntry): Promise<S
   const result = await run.advance(state, final);
   if (result.kind !== 'advanced') return { kind: result.kind === 'fenced' ? 'fenced' : 'contradicted' };
   run.terminalEntries = entries;
+  run.ended = true;
   run.ports.metrics.count(final.state === 'SETTLED' ? METRICS.chargesSettled : METRICS.chargesVoided);
   return { kind: 'reached', state };
 }
@@ -79,7 +80,7 @@ async function voidLateSuccess(run: SagaRun, pspChargeId: string): Promise<void>
     'late success of a voided charge: voiding it as well',
   );
   const { clock, settings, ledger, tickets } = run.ports;
-  const budget = { deadlineMonotonicMs: clock.monotonicMs() + settings.pspTimeoutMs };
+  const budget = { deadlineMonotonicMs: clock.monotonicMs() + 2 * settings.pspTimeoutMs };
   const outcome = await run.psp.void(run.identity, pspChargeId, budget);
   if (outcome.kind === 'unknown') {
     const { tenantId: tenant_id, idempotencyKey: idempotency_key } = run.key;

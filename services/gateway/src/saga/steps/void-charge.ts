@@ -48,6 +48,7 @@ export const voidCharge: SagaStep<'VOIDING'> = {
     const result = await run.advance(state, final);
     if (result.kind !== 'advanced') return { kind: result.kind === 'fenced' ? 'fenced' : 'contradicted' };
     run.terminalEntries = entries;
+    run.ended = true;
     run.ports.metrics.count(METRICS.chargesVoided);
     return { kind: 'reached', state };
   },

@@ -1,0 +1,119 @@
+import express, { type Express, type RequestHandler } from 'express';
+
+import { PROBLEM_PAGE } from '#contract/problem-types';
+
+import type { ChargeGate } from '../idempotency/charge-gate.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Logger } from '../platform/logger.ts';
+import type { Metrics } from '../platform/metrics.ts';
+import type { Random } from '../platform/random.ts';
+import type { Readiness } from '../platform/readiness.ts';
+import type { TenantDirectory } from '../tenants/tenant.ts';
+import { answerErrors, refuseMethod, refusePath } from './answer-errors.ts';
+import { CHARGES_PATH, createCharge } from './create-charge.ts';
+import { getCharge } from './get-charge.ts';
+import { identifyRequest } from './identify-request.ts';
+import { limitConcurrency } from './limit-concurrency.ts';
+import { logRequests } from './log-requests.ts';
+import { openApiDocument } from './openapi-document.ts';
+import { fieldProblem, ProblemError } from './problem.ts';
+import { problemPage } from './problem-page.ts';
+import type { BodyLimits } from './read-json-body.ts';
+import { sendJson, sendText } from './send-response.ts';
+
+export interface HttpAppDependencies {
+  readonly gate: ChargeGate;
+  readonly ledger: Ledger;
+  readonly tenants: TenantDirectory;
+  readonly readiness: Readiness;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+export interface HttpAppLimits {
+  /** Requests served at a time; beyond it, 503. Health checks do not count. */
+  readonly maximumConcurrentRequests: number;
+  readonly maximumBodyBytes: number;
+  /** For a body to arrive. */
+  readonly bodyTimeoutMs: number;
+}
+
+const DEFAULT_LIMITS: HttpAppLimits = {
+  maximumConcurrentRequests: 2_048,
+  maximumBodyBytes: 65_536,
+  bodyTimeoutMs: 10_000,
+};
+
+/** The API over HTTP: routes and middleware, which translate HTTP to calls and decide nothing about a charge. */
+export function createHttpApp(
+  dependencies: HttpAppDependencies,
+  limits: Partial<HttpAppLimits> = {},
+): Express {
+  const { maximumConcurrentRequests, maximumBodyBytes, bodyTimeoutMs } = { ...DEFAULT_LIMITS, ...limits };
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.enable('case sensitive routing');
+
+  app.use(identifyRequest(dependencies.random));
+  app.use(logRequests(dependencies.logger, dependencies.clock));
+  addHealthRoutes(app, dependencies);
+  app.use(requireHost);
+  app.use(limitConcurrency(maximumConcurrentRequests, dependencies.metrics));
+  addChargeRoutes(app, dependencies, { maximumBytes: maximumBodyBytes, timeoutMs: bodyTimeoutMs });
+  addDocumentRoutes(app);
+  app.use(refusePath);
+  app.use(answerErrors(dependencies.logger));
+  return app;
+}
+
+function addHealthRoutes(app: Express, { readiness }: HttpAppDependencies): void {
+  app
+    .route('/livez')
+    .get((req, res) => sendJson(req, res, 200, { status: 'alive' }))
+    .all(refuseMethod('GET, HEAD'));
+  app
+    .route('/readyz')
+    .get((req, res) => {
+      if (!readiness.isReady()) {
+        throw new ProblemError('temporarily-unavailable', {
+          detail: 'This task does not take new charges now.',
+          retryAfterSeconds: 5,
+        });
+      }
+      sendJson(req, res, 200, { status: 'ready' });
+    })
+    .all(refuseMethod('GET, HEAD'));
+}
+
+function addChargeRoutes(app: Express, dependencies: HttpAppDependencies, bodyLimits: BodyLimits): void {
+  app.route(CHARGES_PATH).post(createCharge(dependencies, bodyLimits)).all(refuseMethod('POST'));
+  app.route(`${CHARGES_PATH}/:id`).get(getCharge(dependencies)).all(refuseMethod('GET, HEAD'));
+}
+
+function addDocumentRoutes(app: Express): void {
+  const openApi = JSON.stringify(openApiDocument());
+  const page = problemPage();
+  app
+    .route('/openapi.json')
+    .get((req, res) => sendText(req, res, 200, 'application/json', openApi))
+    .all(refuseMethod('GET, HEAD'));
+  app
+    .route(PROBLEM_PAGE)
+    .get((req, res) => {
+      res.setHeader('Content-Security-Policy', "default-src 'none'");
+      sendText(req, res, 200, 'text/html; charset=utf-8', page);
+    })
+    .all(refuseMethod('GET, HEAD'));
+}
+
+/** RFC 9112, section 3.2. Node would refuse it as well, but with an answer that is not ours. */
+const requireHost: RequestHandler = (req, _res, next) => {
+  if (req.httpVersion === '1.1' && req.headers.host === undefined) {
+    throw fieldProblem('invalid-request', [{ field: 'Host', message: 'is required' }]);
+  }
+  next();
+};

@@ -1,0 +1,159 @@
+import { z } from 'zod';
+import { createDocument, type oas31, type ZodOpenApiOperationObject } from 'zod-openapi';
+
+import { PROBLEM_PAGE } from '#contract/problem-types';
+
+import { chargeRequestSchema } from './charge-request-schema.ts';
+import {
+  chargeResponse,
+  EXAMPLE_CHARGE_ID,
+  fieldProblemResponse,
+  notChargedResponse,
+  plainResponse,
+  problemResponse,
+  processingResponse,
+  settledResponse,
+  unauthorizedResponse,
+} from './openapi-responses.ts';
+
+const EXAMPLE_KEY = '8e03978e-40d5-43e8-bc93-6894a57f9324';
+
+const exampleRequest = {
+  amount: 1999,
+  currency: 'usd',
+  payment_method: 'pm_card_visa',
+  reference: 'order-6735',
+  metadata: { order_id: '6735' },
+};
+
+/** The description of the API, made from the schemas that validate it. */
+export function openApiDocument(): oas31.OpenAPIObject {
+  return createDocument({
+    openapi: '3.1.0',
+    info: {
+      title: 'charge-once',
+      version: '1.0.0',
+      description: `Charges a card exactly once. Every error is a problem (RFC 9457), explained at ${PROBLEM_PAGE}.`,
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    servers: [{ url: '/' }],
+    security: [{ apiKey: [] }],
+    tags: [{ name: 'Charges' }, { name: 'Health' }, { name: 'Documentation' }],
+    paths: {
+      '/v1/charges': { post: createChargeOperation() },
+      '/v1/charges/{id}': { get: getChargeOperation() },
+      '/livez': { get: healthOperation('isAlive', 'Liveness; depends on nothing', 'alive') },
+      '/readyz': {
+        get: healthOperation('isReady', 'Readiness to take new charges', 'ready', {
+          503: problemResponse('temporarily-unavailable'),
+        }),
+      },
+      '/openapi.json': { get: documentOperation('getOpenApi', 'This document', 'application/json') },
+      [PROBLEM_PAGE]: { get: documentOperation('getProblems', 'What each problem means', 'text/html') },
+    },
+    components: {
+      securitySchemes: {
+        apiKey: { type: 'http', scheme: 'bearer', description: 'The API key of your tenant.' },
+      },
+    },
+  });
+}
+
+function createChargeOperation(): ZodOpenApiOperationObject {
+  return {
+    operationId: 'createCharge',
+    summary: 'Charge a card once',
+    description:
+      'However often it is asked with the same key and body, the card is charged at most once, and every terminal answer is the same.',
+    tags: ['Charges'],
+    requestParams: {
+      header: z.object({
+        'Idempotency-Key': z.string().meta({
+          description: 'A V4 UUID, bare or in double quotes; letter case does not matter.',
+          examples: [EXAMPLE_KEY],
+        }),
+        'X-Request-Id': z.string().max(128).optional().meta({ description: 'Your own id of this request.' }),
+      }),
+    },
+    requestBody: {
+      required: true,
+      description: 'At most 64 KiB.',
+      content: {
+        'application/json': {
+          schema: chargeRequestSchema,
+          examples: { charge: { summary: 'A charge of 19.99 USD', value: exampleRequest } },
+        },
+      },
+    },
+    responses: {
+      201: settledResponse(),
+      202: processingResponse(),
+      402: notChargedResponse(),
+      400: fieldProblemResponse(
+        ['invalid-request', 'idempotency-key-missing', 'idempotency-key-invalid'],
+        [{ field: 'amount', message: 'must be at least 1' }],
+      ),
+      401: unauthorizedResponse(),
+      408: problemResponse('request-timeout'),
+      409: problemResponse('idempotency-key-in-flight'),
+      413: problemResponse('body-too-large'),
+      415: problemResponse('unsupported-media-type'),
+      422: problemResponse('idempotency-key-reused'),
+      500: problemResponse('internal-error'),
+      503: problemResponse('temporarily-unavailable'),
+      504: problemResponse('outcome-unknown'),
+    },
+  };
+}
+
+function getChargeOperation(): ZodOpenApiOperationObject {
+  return {
+    operationId: 'getCharge',
+    summary: 'The charge as it is now, with its timeline',
+    tags: ['Charges'],
+    requestParams: { path: z.object({ id: z.string().meta({ examples: [EXAMPLE_CHARGE_ID] }) }) },
+    responses: {
+      200: chargeResponse(),
+      400: fieldProblemResponse(['invalid-request'], [{ field: 'Host', message: 'is required' }]),
+      401: unauthorizedResponse(),
+      404: problemResponse('not-found'),
+      500: problemResponse('internal-error'),
+      503: problemResponse('temporarily-unavailable'),
+    },
+  };
+}
+
+function healthOperation(
+  operationId: string,
+  summary: string,
+  status: string,
+  otherResponses: ZodOpenApiOperationObject['responses'] = {},
+): ZodOpenApiOperationObject {
+  return {
+    operationId,
+    summary,
+    tags: ['Health'],
+    security: [],
+    responses: {
+      200: plainResponse('Yes.', 'application/json', z.strictObject({ status: z.literal(status) })),
+      ...otherResponses,
+    },
+  };
+}
+
+function documentOperation(
+  operationId: string,
+  summary: string,
+  contentType: 'application/json' | 'text/html',
+): ZodOpenApiOperationObject {
+  const schema: oas31.SchemaObject = { type: contentType === 'text/html' ? 'string' : 'object' };
+  return {
+    operationId,
+    summary,
+    tags: ['Documentation'],
+    security: [],
+    responses: {
+      200: plainResponse('The document.', contentType, schema),
+    },
+  };
+}

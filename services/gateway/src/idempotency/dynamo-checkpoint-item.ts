@@ -1,0 +1,200 @@
+import { isDeepStrictEqual } from 'node:util';
+
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import { CHECKPOINTS } from '#contract/tables';
+
+import type { VoidReason } from '../ledger/ledger-entry.ts';
+import { DynamoItemReader } from '../platform/dynamo-item-reader.ts';
+import type { AcceptedCharge } from '../saga/accepted-charge.ts';
+import { CHECKPOINT_STEPS, isTerminal, type Checkpoint, type CheckpointRecord } from '../saga/checkpoint.ts';
+import type { TerminalResponse } from '../saga/terminal-response.ts';
+import type { ChargeKey } from './charge-key.ts';
+import type { Launch } from './checkpoint-store.ts';
+
+/**
+ * The attributes of a checkpoint item. An item without a `charge` is a fence: it holds an epoch, and nothing was
+ * launched. The names are persisted, so they are append-only.
+ */
+
+type Attributes = Record<string, AttributeValue>;
+type Item = Readonly<Record<string, AttributeValue>>;
+
+/** What belongs to one step only; a move to another step removes what that one does not have. */
+export const STEP_ATTRIBUTES = [
+  'psp_pending_since_epoch_ms',
+  'void_reason',
+  'psp_charge_id',
+  'void_attempts',
+  'response_status',
+  'response_body',
+  'outcome',
+] as const;
+
+/** Step attributes in which two writes of the same decision by the same run may differ. */
+const INCIDENTAL_ATTRIBUTES: readonly string[] = ['psp_pending_since_epoch_ms', 'void_attempts'];
+
+const VOID_REASONS = ['unresolved', 'psp_mismatch', 'voided_at_psp'] as const satisfies readonly VoidReason[];
+const OUTCOMES = ['SETTLED', 'VOIDED'] as const;
+const RESPONSE_STATUSES = [201, 402] as const satisfies readonly TerminalResponse['status'][];
+
+const text = (value: string): AttributeValue => ({ S: value });
+const integer = (value: number): AttributeValue => ({ N: String(value) });
+const optional = (name: string, value: string | undefined): Attributes =>
+  value === undefined ? {} : { [name]: text(value) };
+
+export function keyAttributes(key: ChargeKey): Attributes {
+  return {
+    [CHECKPOINTS.partitionKey]: text(key.tenantId),
+    [CHECKPOINTS.sortKey]: text(key.idempotencyKey),
+  };
+}
+
+/** The charge, without its payment method. */
+export function chargeAttribute(charge: AcceptedCharge): AttributeValue {
+  return {
+    M: {
+      amount_minor: integer(charge.amountMinor),
+      currency: text(charge.currency),
+      ...optional('description', charge.description),
+      ...optional('reference', charge.reference),
+      // As JSON text: a DynamoDB map forgets the order of its members, and that order is in the bytes of the answer.
+      metadata: text(JSON.stringify(charge.metadata)),
+      psp_name: text(charge.pspName),
+      created_at: text(charge.createdAt),
+    },
+  };
+}
+
+/**
+ * The payment method, with the fingerprint of the request that it came with: a launch sets it only where the item has
+ * none, and the item may belong to a request with another payload, which must not be charged to this card.
+ */
+export function paymentMethodAttributes({ fingerprint, charge }: Launch): Attributes {
+  if (charge.paymentMethod === undefined) return {};
+  return { payment_method: { M: { fingerprint: text(fingerprint), token: text(charge.paymentMethod) } } };
+}
+
+/** `step` and what belongs to it. */
+export function stepAttributes(checkpoint: Checkpoint): Attributes {
+  const step = { step: text(checkpoint.step) };
+  switch (checkpoint.step) {
+    case 'VALIDATED':
+      return step;
+    case 'PSP_PENDING':
+      return { ...step, psp_pending_since_epoch_ms: integer(checkpoint.pspPendingSinceEpochMs) };
+    case 'VOIDING':
+      return {
+        ...step,
+        void_reason: text(checkpoint.reason),
+        ...optional('psp_charge_id', checkpoint.pspChargeId),
+        void_attempts: integer(checkpoint.voidAttempts),
+      };
+    case 'SETTLED':
+    case 'VOIDED':
+      return { ...step, ...responseAttributes(checkpoint.response) };
+    case 'EVENTS_EMITTED':
+      return {
+        ...step,
+        ...responseAttributes(checkpoint.response),
+        outcome: text(checkpoint.outcome),
+      };
+  }
+}
+
+function responseAttributes(response: TerminalResponse): Attributes {
+  return { response_status: integer(response.status), response_body: text(response.body) };
+}
+
+/** Whether two checkpoints say the same about the charge. */
+export function isSameDecision(one: Checkpoint, other: Checkpoint): boolean {
+  return isDeepStrictEqual(decisiveAttributes(one), decisiveAttributes(other));
+}
+
+function decisiveAttributes(checkpoint: Checkpoint): Attributes {
+  const entries = Object.entries(stepAttributes(checkpoint));
+  return Object.fromEntries(entries.filter(([name]) => !INCIDENTAL_ATTRIBUTES.includes(name)));
+}
+
+/** A reader of a checkpoint item, which names the key in its errors. */
+export function checkpointReader(item: Item): DynamoItemReader {
+  const tenantId = item[CHECKPOINTS.partitionKey]?.S ?? '(no tenant)';
+  const uuid = item[CHECKPOINTS.sortKey]?.S ?? '(no key)';
+  return new DynamoItemReader(`checkpoint ${tenantId}/${uuid}`, item);
+}
+
+/** Whether the item was launched; else it is a fence. */
+export function isLaunched(reader: DynamoItemReader): boolean {
+  return reader.has('charge');
+}
+
+/**
+ * The record that a launched item holds.
+ *
+ * @throws MalformedItemError naming the key and the attribute
+ */
+export function checkpointRecordOf(reader: DynamoItemReader): CheckpointRecord {
+  const checkpoint = checkpointOf(reader);
+  const fingerprint = reader.text('fingerprint');
+  return {
+    key: {
+      tenantId: reader.text(CHECKPOINTS.partitionKey),
+      idempotencyKey: reader.text(CHECKPOINTS.sortKey),
+    },
+    epoch: reader.integer('epoch'),
+    runId: reader.text('run_id'),
+    fingerprint,
+    charge: {
+      ...chargeOf(reader.map('charge')),
+      // A takeover of a terminal item may have brought one back; nobody needs it any more.
+      paymentMethod: isTerminal(checkpoint) ? undefined : paymentMethodOf(reader, fingerprint),
+    },
+    checkpoint,
+  };
+}
+
+function chargeOf(reader: DynamoItemReader): Omit<AcceptedCharge, 'paymentMethod'> {
+  return {
+    amountMinor: reader.integer('amount_minor'),
+    currency: reader.text('currency'),
+    description: reader.optionalText('description'),
+    reference: reader.optionalText('reference'),
+    metadata: reader.textRecord('metadata'),
+    pspName: reader.text('psp_name'),
+    createdAt: reader.text('created_at'),
+  };
+}
+
+function paymentMethodOf(reader: DynamoItemReader, fingerprint: string): string | undefined {
+  if (!reader.has('payment_method')) return undefined;
+  const paymentMethod = reader.map('payment_method');
+  return paymentMethod.text('fingerprint') === fingerprint ? paymentMethod.text('token') : undefined;
+}
+
+function checkpointOf(reader: DynamoItemReader): Checkpoint {
+  const step = reader.oneOf('step', CHECKPOINT_STEPS);
+  switch (step) {
+    case 'VALIDATED':
+      return { step };
+    case 'PSP_PENDING':
+      return { step, pspPendingSinceEpochMs: reader.integer('psp_pending_since_epoch_ms') };
+    case 'VOIDING':
+      return {
+        step,
+        reason: reader.oneOf('void_reason', VOID_REASONS),
+        pspChargeId: reader.optionalText('psp_charge_id'),
+        voidAttempts: reader.integer('void_attempts'),
+      };
+    case 'SETTLED':
+    case 'VOIDED':
+      return { step, response: responseOf(reader) };
+    case 'EVENTS_EMITTED':
+      return { step, outcome: reader.oneOf('outcome', OUTCOMES), response: responseOf(reader) };
+  }
+}
+
+function responseOf(reader: DynamoItemReader): TerminalResponse {
+  return {
+    status: reader.oneOf('response_status', RESPONSE_STATUSES),
+    body: reader.text('response_body'),
+  };
+}

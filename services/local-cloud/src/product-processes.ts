@@ -1,0 +1,108 @@
+import { fileURLToPath } from 'node:url';
+import { gatewayEnvironment, localSweeperEnvironment } from '#contract/environment';
+import type { LocalCloud } from './local-cloud.ts';
+import { LOCAL_RESOURCES } from './local-resources.ts';
+import { passThrough, type LocalRunEnvironment } from './local-run-environment.ts';
+import { levelNumber, parseLogLine } from './log-line.ts';
+import type { ProcessDefinition } from './supervised-process.ts';
+
+/** What the processes of the product are told, all but the credentials of the stores the same as in AWS. */
+export interface ProductSettings {
+  readonly run: LocalRunEnvironment;
+  readonly cloud: LocalCloud;
+  readonly region: string;
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /** The launcher's own environment, for the variables that it does not decide. */
+  readonly outer: Readonly<Record<string, string | undefined>>;
+}
+
+/** The task ends by itself before; what is left then is killed. */
+const STOP_MARGIN_MS = 2_000;
+const READY_WITHIN_MS = 30_000;
+
+const root = new URL('../../../', import.meta.url);
+const script = (relativePath: string): string => fileURLToPath(new URL(relativePath, root));
+
+export const MIGRATE_SCRIPT = script('services/gateway/src/idempotency/migrations/migrate.ts');
+
+/** One task of the gateway; several share the port (SO_REUSEPORT), the kernel spreads the connections over them. */
+export function gatewayTask(name: string, settings: ProductSettings): ProcessDefinition {
+  const { run, cloud, outer } = settings;
+  return {
+    name,
+    command: process.execPath,
+    arguments: [script('services/gateway/src/main.ts')],
+    environment: {
+      ...passThrough(Object.keys(gatewayEnvironment.shape), outer),
+      ...sharedEnvironment(settings),
+      PORT: String(run.PORT),
+      HOST: '127.0.0.1',
+      LISTEN_REUSE_PORT: 'true',
+      CHECKPOINTS_TABLE: LOCAL_RESOURCES.tables.checkpoints.name,
+      LEDGER_TABLE: LOCAL_RESOURCES.tables.ledger.name,
+      TENANTS_TABLE: LOCAL_RESOURCES.tables.tenants.name,
+      EVENT_BUS_NAME: LOCAL_RESOURCES.eventBus.name,
+      STRIPE_API_BASE: cloud.pspUrl,
+      STRIPE_SECRET_KEY: run.STRIPE_SECRET_KEY,
+      STRIPE_WEBHOOK_SECRET: run.STRIPE_WEBHOOK_SECRET,
+      LEASE_MS: String(run.LEASE_MS),
+      PSP_TIMEOUT_MS: String(run.PSP_TIMEOUT_MS),
+      DUPLICATE_WAIT_MS: String(run.DUPLICATE_WAIT_MS),
+      PSP_UNRESOLVED_AFTER_MS: String(run.PSP_UNRESOLVED_AFTER_MS),
+      STOP_TIMEOUT_MS: String(run.STOP_TIMEOUT_MS),
+    },
+    isReadyLine: (line) => parseLogLine(line).message === 'listening',
+    readyWithinMs: READY_WITHIN_MS,
+    stopSignal: 'SIGTERM',
+    stopWithinMs: run.STOP_TIMEOUT_MS + STOP_MARGIN_MS,
+    abandonSignal: 'SIGKILL',
+  };
+}
+
+/** The sweeper as a process with a timer; in AWS it is a Lambda with a schedule. */
+export function sweeper(name: string, settings: ProductSettings): ProcessDefinition {
+  const { run, outer } = settings;
+  return {
+    name,
+    command: process.execPath,
+    arguments: [script('services/sweeper/src/main.ts')],
+    environment: {
+      ...passThrough(Object.keys(localSweeperEnvironment.shape), outer),
+      ...sharedEnvironment(settings),
+      SWEEP_INTERVAL_MS: String(run.SWEEP_INTERVAL_MS),
+    },
+    isReadyLine: (line) => parseLogLine(line).message === 'sweeping',
+    readyWithinMs: READY_WITHIN_MS,
+    stopSignal: 'SIGTERM',
+    stopWithinMs: run.STOP_TIMEOUT_MS + STOP_MARGIN_MS,
+    abandonSignal: 'SIGKILL',
+  };
+}
+
+/** Environment of the database migrations, which run once before the tasks start. */
+export function migrationEnvironment({ cloud }: ProductSettings): Record<string, string | undefined> {
+  return { PATH: process.env.PATH, LOG_LEVEL: 'warn', DATABASE_URLS: cloud.databaseUrls.join(',') };
+}
+
+function sharedEnvironment({
+  run,
+  cloud,
+  region,
+  credentials,
+}: ProductSettings): Record<string, string | undefined> {
+  return {
+    PATH: process.env.PATH,
+    NODE_ENV: 'development',
+    // The line by which a part says that it is ready has the level info; what is shown is decided here.
+    LOG_LEVEL: levelNumber(run.LOG_LEVEL) < levelNumber('info') ? run.LOG_LEVEL : 'info',
+    AWS_REGION: region,
+    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    AWS_ENDPOINT_URL_DYNAMODB: cloud.dynamodbEndpoint,
+    AWS_ENDPOINT_URL_SQS: cloud.sqsEndpoint,
+    AWS_ENDPOINT_URL_S3: cloud.s3Endpoint,
+    AWS_ENDPOINT_URL_EVENTBRIDGE: cloud.eventBridgeEndpoint,
+    RECOVERY_QUEUE_URL: cloud.queueUrls.get(LOCAL_RESOURCES.recoveryQueueName),
+    DATABASE_URLS: cloud.databaseUrls.join(','),
+  };
+}

@@ -1,0 +1,39 @@
+import { DEMO_TENANTS } from './demo-tenants.ts';
+import type { Endpoints } from './endpoints-file.ts';
+
+/** The lines that say what runs where. */
+export function overviewLines(endpoints: Endpoints, sweepIntervalMs: number): string[] {
+  const line = (what: string, where: string, ...names: string[]): string => {
+    const pids = names.flatMap((name) => endpoints.pids[name] ?? []);
+    return `  ${what.padEnd(14)} ${where} (${pids.length === 0 ? 'not embedded' : `pid ${pids.join(', ')}`})`;
+  };
+  return [
+    ...endpoints.databaseUrls.map((url, shard) =>
+      line(`PostgreSQL ${shard}`, new URL(url).host, `postgres-${shard}`),
+    ),
+    line('DynamoDB', endpoints.dynamodbEndpoint, 'dynamodb'),
+    line('SQS', endpoints.sqsEndpoint, 'queues'),
+    line('S3', endpoints.s3Endpoint, 'queues'),
+    line('EventBridge', endpoints.eventBridgeEndpoint, 'event-bus'),
+    line('PSP', endpoints.pspUrl, 'psp-simulator'),
+    line('sweeper', `every ${sweepIntervalMs} ms`, 'sweeper'),
+    `  ${'gateway'.padEnd(14)} ${endpoints.url} (two tasks: pid ${endpoints.gatewayPids.join(', pid ')})`,
+  ];
+}
+
+/**
+ * One line for people and programs, with a command at its end that works when pasted.
+ *
+ * @param idempotencyKey V4 UUID; pasted again, the command replays
+ */
+export function readyLine(url: string, idempotencyKey: string): string {
+  const keys = DEMO_TENANTS.map(({ apiKey }) => apiKey);
+  const command = [
+    `curl -i ${url}/v1/charges`,
+    `-H 'Authorization: Bearer ${keys[0] ?? ''}'`,
+    `-H 'Idempotency-Key: ${idempotencyKey}'`,
+    "-H 'Content-Type: application/json'",
+    `-d '{"amount":1999,"currency":"usd","payment_method":"pm_card_visa"}'`,
+  ].join(' ');
+  return `ready ${url} with the API keys ${keys.join(' and ')}; try: ${command}`;
+}

@@ -1,0 +1,110 @@
+import { z } from 'zod';
+
+import { globalFault } from './global-fault.ts';
+import type { PaymentIntentRecord } from './payment-records.ts';
+import type { SimulatedAccount } from './simulated-account.ts';
+import type { StripeApi } from './stripe-api.ts';
+
+const clockShift = z.strictObject({ advanceMs: z.number().int().min(0) });
+const secretKey = z.strictObject({ secretKey: z.string().min(1) });
+
+/** The metadata by which the gateway marks whose a PaymentIntent is. */
+const TENANT_METADATA = 'charge_once_tenant';
+
+export interface ControlReply {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+/** Looks into the simulated account past its API, and sets faults. For tests and demonstrations on this machine. */
+export class ControlApi {
+  readonly #account: SimulatedAccount;
+  readonly #api: StripeApi;
+
+  constructor(account: SimulatedAccount, api: StripeApi) {
+    this.#account = account;
+    this.#api = api;
+  }
+
+  /** @throws z.ZodError for a body of the wrong form */
+  handle(method: string, path: string, query: URLSearchParams, body: unknown): ControlReply {
+    const { store, clock } = this.#account;
+    store.settleProcessing();
+    switch (`${method} ${path}`) {
+      case 'GET /_control/payment_intents':
+        return { status: 200, body: this.#paymentIntents(query).map((record) => this.#summary(record)) };
+      case 'GET /_control/refunds':
+        return { status: 200, body: store.refunds() };
+      case 'GET /_control/sums':
+        return { status: 200, body: this.#sums(query) };
+      case 'GET /_control/create_calls':
+        return { status: 200, body: createCalls(store.createCalls(), query.get('key')) };
+      case 'PUT /_control/fault':
+        this.#api.setFault(globalFault.parse(body));
+        return { status: 200, body: globalFault.parse(body) };
+      case 'POST /_control/clock':
+        clock.advance(clockShift.parse(body).advanceMs);
+        return { status: 200, body: { nowEpochMs: clock.nowEpochMs() } };
+      case 'POST /_control/revoke':
+        this.#api.revoke(secretKey.parse(body).secretKey);
+        return { status: 200, body: {} };
+      case 'POST /_control/restore':
+        this.#api.restore(secretKey.parse(body).secretKey);
+        return { status: 200, body: {} };
+      default:
+        return { status: 404, body: { error: `no control call ${method} ${path}` } };
+    }
+  }
+
+  /** Filtered by `tenant`, by `id`, or by any metadata as `metadata.KEY=VALUE`. */
+  #paymentIntents(query: URLSearchParams): readonly PaymentIntentRecord[] {
+    const wanted = new Map<string, string>();
+    for (const [name, value] of query) {
+      if (name === 'tenant') wanted.set(TENANT_METADATA, value);
+      if (name.startsWith('metadata.')) wanted.set(name.slice('metadata.'.length), value);
+    }
+    const id = query.get('id');
+    return this.#account.store
+      .paymentIntents()
+      .filter((record) => id === null || record.id === id)
+      .filter((record) => [...wanted].every(([key, value]) => record.metadata[key] === value));
+  }
+
+  #summary(record: PaymentIntentRecord): object {
+    return {
+      id: record.id,
+      status: record.status,
+      amount: record.amount,
+      amountReceived: record.amountReceived,
+      amountRefunded: this.#refunded(record),
+      netCharged: record.amountReceived - this.#refunded(record),
+      currency: record.currency,
+      paymentMethod: record.paymentMethod,
+      metadata: record.metadata,
+      createdEpochMs: record.createdEpochMs,
+    };
+  }
+
+  #refunded(record: PaymentIntentRecord): number {
+    return this.#account.store.refundsOf(record.id).reduce((sum, refund) => sum + refund.amount, 0);
+  }
+
+  /** Net charged amounts, in the unit that Stripe counts in, by tenant and currency. */
+  #sums(query: URLSearchParams): Readonly<Record<string, Readonly<Record<string, number>>>> {
+    const sums: Record<string, Record<string, number>> = {};
+    for (const record of this.#paymentIntents(query)) {
+      const tenant = record.metadata[TENANT_METADATA] ?? '';
+      const net = record.amountReceived - this.#refunded(record);
+      const ofTenant = (sums[tenant] ??= {});
+      ofTenant[record.currency] = (ofTenant[record.currency] ?? 0) + net;
+    }
+    return sums;
+  }
+}
+
+function createCalls(
+  calls: Readonly<Record<string, number>>,
+  key: string | null,
+): Readonly<Record<string, number>> {
+  return key === null ? calls : { [key]: calls[key] ?? 0 };
+}

@@ -1,0 +1,44 @@
+import { once } from 'node:events';
+import { fstatSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+
+import { z } from 'zod';
+
+import { Journal } from './journal.ts';
+import { PaymentStore } from './payment-store.ts';
+import { SimulatorClock } from './simulator-clock.ts';
+import { createSimulatorServer } from './simulator-server.ts';
+
+const milliseconds = z.coerce.number().int().min(0);
+const environment = z
+  .object({
+    PORT: z.coerce.number().int().min(0).max(65_535).default(0),
+    HOST: z.string().default('127.0.0.1'),
+    /** Journal of everything that happened; a restart on the same file continues. Absent: in memory only. */
+    DATA_FILE: z.string().min(1).optional(),
+    /** How far search runs behind. */
+    SEARCH_LAG_MS: milliseconds.default(1000),
+    SLOW_MS: milliseconds.default(2000),
+    PROCESSING_MS: milliseconds.default(2000),
+  })
+  .parse(process.env);
+
+const clock = new SimulatorClock();
+const store = new PaymentStore(clock, environment.SEARCH_LAG_MS);
+if (environment.DATA_FILE !== undefined) {
+  store.writeTo(Journal.open(environment.DATA_FILE, (changes) => store.apply(changes)));
+}
+const { SLOW_MS: slowMs, PROCESSING_MS: processingMs } = environment;
+const server = createSimulatorServer({ store, clock, slowMs, processingMs });
+server.listen(environment.PORT, environment.HOST);
+await once(server, 'listening');
+const { port } = server.address() as AddressInfo;
+process.stdout.write(`listening http://${environment.HOST}:${port}\n`);
+
+process.once('SIGTERM', () => process.exit(0));
+// Whoever started this process with a pipe keeps it alive by the pipe, so that it never outlives a killed parent.
+const input = fstatSync(0);
+if (input.isFIFO() || input.isSocket()) {
+  process.stdin.resume();
+  process.stdin.once('close', () => process.exit(0));
+}

@@ -1,0 +1,19 @@
+import { randomBytes } from 'node:crypto';
+
+import type { PaymentStore } from './payment-store.ts';
+import type { SimulatorClock } from './simulator-clock.ts';
+
+/** What the endpoints work on. */
+export interface SimulatedAccount {
+  readonly store: PaymentStore;
+  readonly clock: SimulatorClock;
+  /** How long `pm_sim_slow` takes. */
+  readonly slowMs: number;
+  /** How long `pm_sim_processing` stays `processing`. */
+  readonly processingMs: number;
+}
+
+/** An id in the form of Stripe's: a prefix and 24 characters. */
+export function newId(prefix: string): string {
+  return `${prefix}_${randomBytes(12).toString('hex')}`;
+}

@@ -1,0 +1,62 @@
+import { env } from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { RDSDataClient } from '@aws-sdk/client-rds-data';
+import { SQSClient } from '@aws-sdk/client-sqs';
+
+import { readEnvironment, sweeperEnvironment } from '#contract/environment';
+
+import { DataApiSweptShard } from './data-api-swept-shard.ts';
+import { emfMetricLine } from './emf-metric-line.ts';
+import { SqsTicketQueue } from './sqs-ticket-queue.ts';
+import { sweep, type SweepReport } from './sweep.ts';
+import { SweepIncompleteError } from './sweep-incomplete-error.ts';
+import { logSweep, sweeperLog } from './sweeper-log.ts';
+
+/** Well below the interval of the schedule and the function's own timeout. */
+const PURGE_BUDGET_MS = 20_000;
+const CONNECTION_TIMEOUT_MS = 2_000;
+const REQUEST_TIMEOUT_MS = 10_000;
+
+const environment = readEnvironment(sweeperEnvironment, env);
+const log = sweeperLog(environment.LOG_LEVEL, environment.AWS_REGION);
+const settings = {
+  region: environment.AWS_REGION,
+  requestHandler: {
+    connectionTimeout: CONNECTION_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    throwOnRequestTimeout: true,
+  },
+};
+const dataApi = new RDSDataClient(settings);
+const tickets = new SqsTicketQueue({
+  // By default the queue's URL overrides an endpoint that the environment sets.
+  client: new SQSClient({ ...settings, useQueueUrlAsEndpoint: false }),
+  queueUrl: environment.RECOVERY_QUEUE_URL,
+  random: () => Math.random(),
+  sleep: (delayMs) => sleep(delayMs),
+});
+const shards = environment.DATABASE_CLUSTER_ARNS.map((clusterArn, index) => {
+  const secretArn = environment.DATABASE_SECRET_ARNS[index];
+  if (secretArn === undefined) throw new RangeError(`cluster ${clusterArn} has no secret`);
+  return new DataApiSweptShard(dataApi, { clusterArn, secretArn, database: environment.DATABASE_NAME });
+});
+
+/**
+ * One sweep, for EventBridge Scheduler. Two at once do no harm.
+ *
+ * @throws SweepIncompleteError so that the invocation counts as failed, after everything that could be done was done
+ */
+export async function handler(): Promise<SweepReport> {
+  const report = await sweep({
+    shards,
+    tickets,
+    count: (metric, value) => process.stdout.write(`${emfMetricLine(metric, value, Date.now())}\n`),
+    monotonicMs: () => performance.now(),
+    batchSize: environment.SWEEP_BATCH_SIZE,
+    purgeBudgetMs: PURGE_BUDGET_MS,
+  });
+  logSweep(log, report);
+  if (report.failures.length > 0) throw new SweepIncompleteError(report);
+  return report;
+}

@@ -1,0 +1,85 @@
+import {
+  type BatchResultErrorEntry,
+  SendMessageBatchCommand,
+  type SendMessageBatchRequestEntry,
+  type SQSClient,
+} from '@aws-sdk/client-sqs';
+
+import type { RecoveryTicket } from '#contract/recovery-ticket';
+
+import type { TicketQueue } from './ticket-queue.ts';
+
+/** What SQS takes in one request. */
+const BATCH_SIZE = 10;
+const MAXIMUM_ATTEMPTS = 3;
+const BACKOFF_MS = 100;
+/** Requests under way at once. */
+const CONCURRENCY = 4;
+
+export interface SqsTicketQueueOptions {
+  readonly client: SQSClient;
+  readonly queueUrl: string;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly sleep: (delayMs: number) => Promise<unknown>;
+}
+
+/** TicketQueue on SQS. A request that succeeds may have failed for some of its entries: each is looked at. */
+export class SqsTicketQueue implements TicketQueue {
+  readonly #options: SqsTicketQueueOptions;
+
+  constructor(options: SqsTicketQueueOptions) {
+    this.#options = options;
+  }
+
+  async send(tickets: readonly RecoveryTicket[]): Promise<readonly string[]> {
+    const batches: SendMessageBatchRequestEntry[][] = [];
+    for (let start = 0; start < tickets.length; start += BATCH_SIZE) {
+      batches.push(
+        tickets
+          .slice(start, start + BATCH_SIZE)
+          .map((ticket, index) => ({ Id: String(index), MessageBody: JSON.stringify(ticket) })),
+      );
+    }
+    const failures: string[] = [];
+    const waiting = batches.values();
+    const worker = async () => {
+      for (const batch of waiting) failures.push(...(await this.#sendBatch(batch)));
+    };
+    await Promise.all(Array.from({ length: CONCURRENCY }, worker));
+    return failures;
+  }
+
+  /** The reasons of the entries that were not taken in the end. */
+  async #sendBatch(batch: readonly SendMessageBatchRequestEntry[]): Promise<string[]> {
+    const { random, sleep } = this.#options;
+    const refused: string[] = [];
+    let entries = [...batch];
+    for (let attempt = 1; ; attempt += 1) {
+      const failed = await this.#attempt(entries);
+      const again = failed.filter((failure) => failure.SenderFault !== true);
+      refused.push(...failed.filter((failure) => failure.SenderFault === true).map(reasonOf));
+      if (again.length === 0) return refused;
+      if (attempt === MAXIMUM_ATTEMPTS) return [...refused, ...again.map(reasonOf)];
+      const ids = new Set(again.map(({ Id }) => Id));
+      entries = entries.filter(({ Id }) => ids.has(Id));
+      await sleep(random() * BACKOFF_MS * 2 ** attempt);
+    }
+  }
+
+  async #attempt(entries: SendMessageBatchRequestEntry[]): Promise<BatchResultErrorEntry[]> {
+    const { client, queueUrl } = this.#options;
+    try {
+      const answer = await client.send(new SendMessageBatchCommand({ QueueUrl: queueUrl, Entries: entries }));
+      return answer.Failed ?? [];
+    } catch (error) {
+      // The client has repeated the request already; a further round of ours would only multiply that.
+      const Message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+      return entries.map(({ Id }) => ({ Id, SenderFault: true, Code: 'RequestFailed', Message }));
+    }
+  }
+}
+
+function reasonOf({ Code, Message }: BatchResultErrorEntry): string {
+  return [Code, Message].filter((part) => part !== undefined).join(': ');
+}

@@ -1,0 +1,11 @@
+import type { RecoveryTicket } from '#contract/recovery-ticket';
+
+/** Where recovery takes its work from. */
+export interface TicketQueue {
+  /**
+   * Sends the tickets, each at least once.
+   *
+   * @returns why the others were not taken, one reason a ticket; what is not sent now is found again by the next sweep
+   */
+  send(tickets: readonly RecoveryTicket[]): Promise<readonly string[]>;
+}

@@ -1,0 +1,148 @@
+import { randomUUID } from 'node:crypto';
+
+import { PutItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+
+import { createHttpApp, type HttpAppLimits } from '#gateway/http/http-app';
+import { startHttpServer, type HttpServer } from '#gateway/http/http-server';
+import { DynamoLedger } from '#gateway/ledger/dynamo-ledger';
+import type { Ledger } from '#gateway/ledger/ledger';
+import { DynamoRequests } from '#gateway/platform/dynamo-requests';
+import { SystemClock } from '#gateway/platform/system-clock';
+import { SystemRandom } from '#gateway/platform/system-random';
+import { DynamoTenantDirectory } from '#gateway/tenants/dynamo-tenant-directory';
+import { apiKeyItemOf, tenantItemOf } from '#gateway/tenants/dynamo-tenant-item';
+import type { Tenant } from '#gateway/tenants/tenant';
+
+import { RecordingLogger } from '../../support/recording-logger.ts';
+import { RecordingMetrics } from '../../support/recording-metrics.ts';
+import { testDynamodb } from '../../support/test-aws.ts';
+import { createTestTables, type TestTables } from '../../support/test-tables.ts';
+import { RecordingGate } from './recording-gate.ts';
+
+export const API_KEY = 'demo_tenant_a_key';
+export const OTHER_API_KEY = 'demo_tenant_b_key';
+/** Charges in euro only, and 50.00 at most. */
+export const LIMITED_API_KEY = 'demo_limited_key';
+
+/** The API as it is deployed, over HTTP, with the decision on charges in the hands of the test. */
+export class ApiUnderTest {
+  readonly gate = new RecordingGate();
+  readonly logger = new RecordingLogger();
+  readonly metrics = new RecordingMetrics();
+  readonly readiness = { ready: true };
+  /** What the API reads. */
+  readonly ledger: Ledger;
+  private readonly tables: TestTables;
+  private readonly storeClient: DynamoDBClient;
+  private startedServer: HttpServer | undefined;
+
+  private constructor(tables: TestTables, storeEndpoint: string | undefined) {
+    this.tables = tables;
+    this.storeClient = testDynamodb(storeEndpoint === undefined ? {} : { endpoint: storeEndpoint });
+    this.ledger = new DynamoLedger(requestsThrough(tables.client), tables.ledger);
+  }
+
+  /** @param storeEndpoint where the API looks for its tables; the test finds them in any case */
+  static async start(limits: Partial<HttpAppLimits> = {}, storeEndpoint?: string): Promise<ApiUnderTest> {
+    const tables = await createTestTables();
+    await addTenants(tables);
+    const api = new ApiUnderTest(tables, storeEndpoint);
+    await api.listen(limits);
+    return api;
+  }
+
+  get server(): HttpServer {
+    if (this.startedServer === undefined) throw new Error('the server was not started');
+    return this.startedServer;
+  }
+
+  private async listen(limits: Partial<HttpAppLimits>): Promise<void> {
+    const clock = new SystemClock();
+    const random = new SystemRandom();
+    const { gate, logger, metrics, readiness, tables } = this;
+    const requests = requestsThrough(this.storeClient);
+    const ledger = new DynamoLedger(requests, tables.ledger);
+    const tenants = new DynamoTenantDirectory({ requests, clock, tableName: tables.tenants });
+    const ready = { isReady: () => readiness.ready };
+    const dependencies = { gate, ledger, tenants, readiness: ready, clock, random, logger, metrics };
+    const app = createHttpApp(dependencies, limits);
+    this.startedServer = await startHttpServer(app, { host: '127.0.0.1', port: 0, random, logger });
+  }
+
+  url(path: string): string {
+    return `http://127.0.0.1:${this.server.port}${path}`;
+  }
+
+  get(
+    path: string,
+    headers: Record<string, string> = { Authorization: `Bearer ${API_KEY}` },
+  ): Promise<Response> {
+    return fetch(this.url(path), { headers });
+  }
+
+  /** Asks for a charge; `headers` replace the usual ones, and null removes one. */
+  charge(body: unknown = chargeBody(), headers: Record<string, string | null> = {}): Promise<Response> {
+    const all: Record<string, string | null> = {
+      Authorization: `Bearer ${API_KEY}`,
+      'Content-Type': 'application/json',
+      'Idempotency-Key': randomUUID(),
+      ...headers,
+    };
+    const given = Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== null);
+    return fetch(this.url('/v1/charges'), {
+      method: 'POST',
+      headers: given,
+      body: typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body),
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.server.stop(5_000);
+    this.storeClient.destroy();
+    await this.tables.drop();
+  }
+}
+
+export function chargeBody(changes: Record<string, unknown> = {}): Record<string, unknown> {
+  return { amount: 1999, currency: 'usd', payment_method: 'pm_card_visa', ...changes };
+}
+
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly instance: string;
+  readonly errors?: readonly { readonly field: string; readonly message: string }[];
+}
+
+export async function problemOf(response: Response): Promise<Problem> {
+  return (await response.json()) as Problem;
+}
+
+function requestsThrough(client: DynamoDBClient): DynamoRequests {
+  return new DynamoRequests({
+    client,
+    clock: new SystemClock(),
+    random: new SystemRandom(),
+    retryPolicy: { maximumAttempts: 2, baseDelayMs: 1, maximumDelayMs: 1, budgetMs: 500 },
+  });
+}
+
+async function addTenants({ client, tenants: tenantsTable }: TestTables): Promise<void> {
+  const usual = { pspName: 'stripe', currencies: undefined, maximumAmountMinor: 99_999_999, disabled: false };
+  const tenantsOfKeys: [string, Tenant][] = [
+    [API_KEY, { ...usual, tenantId: 'tenant_a' }],
+    [OTHER_API_KEY, { ...usual, tenantId: 'tenant_b' }],
+    [
+      LIMITED_API_KEY,
+      { ...usual, tenantId: 'tenant_limited', currencies: ['eur'], maximumAmountMinor: 5_000 },
+    ],
+  ];
+  for (const [apiKey, tenant] of tenantsOfKeys) {
+    const key = { tenantId: tenant.tenantId, expiresAtEpochSeconds: undefined };
+    for (const Item of [tenantItemOf(tenant), apiKeyItemOf(apiKey, key, '2026-11-22T12:00:00Z')]) {
+      await client.send(new PutItemCommand({ TableName: tenantsTable, Item }));
+    }
+  }
+}

@@ -1,0 +1,179 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import { METRICS } from '#contract/metrics';
+import type { CheckpointRead } from '#gateway/idempotency/checkpoint-store';
+
+import { decorated } from '../../support/decorated-port.ts';
+import { Interruption } from '../../support/interruption.ts';
+import { SagaHarness } from '../../support/saga-harness.ts';
+
+describe('a run that is not alone', () => {
+  let harness: SagaHarness;
+
+  beforeAll(async () => {
+    harness = await SagaHarness.start();
+  });
+  afterAll(() => harness.stop());
+
+  it('is fenced at every later write once its lease was taken over', async () => {
+    const key = harness.newKey();
+    const asleep = new Interruption();
+    const sleeper = harness.task({
+      decorate: (ports) => ({
+        ...ports,
+        checkpoints: decorated(ports.checkpoints, {
+          advance: async (...args) => {
+            if (args[2].to.step === 'SETTLED') await asleep.hold();
+            return ports.checkpoints.advance(...args);
+          },
+        }),
+      }),
+    });
+    const sleeping = sleeper.submit({ key });
+    await asleep.reached;
+    await harness.expireLease(key);
+    await harness.task().resume(key);
+    const settledBy = (await harness.ledgerOf(key)).at(-1)?.epoch;
+    const fencedBefore = harness.metrics.of(METRICS.executionsFenced);
+    asleep.release();
+    await sleeping;
+    await sleeper.executor.stop(5_000);
+    expect(harness.metrics.of(METRICS.executionsFenced)).toBe(fencedBefore + 1);
+    expect((await harness.ledgerOf(key)).at(-1)?.epoch).toBe(settledBy);
+    expect(await harness.netCharged(key)).toBe(1_999);
+    expect(harness.events.filter(({ detail }) => detail.idempotency_key === key.idempotencyKey)).toHaveLength(
+      1,
+    );
+  });
+
+  it('cannot launch a key that was freed under it (rule 20)', async () => {
+    const key = harness.newKey();
+    const asleep = new Interruption();
+    const sleeper = harness.task({
+      duplicateWaitMs: 0,
+      decorate: (ports) => ({
+        ...ports,
+        checkpoints: decorated(ports.checkpoints, {
+          launch: async (...args) => {
+            await asleep.hold();
+            return ports.checkpoints.launch(...args);
+          },
+        }),
+      }),
+    });
+    const sleeping = sleeper.submit({ key });
+    await asleep.reached;
+    await harness.expireLease(key);
+    await harness.task().resume(key);
+    expect(await harness.rowOf(key)).toMatchObject({ status: 'FREED' });
+    asleep.release();
+    expect(await sleeping).toMatchObject({ kind: 'in_flight' });
+    expect(await harness.ledgerStates(key)).toEqual([]);
+    expect(await harness.createCalls(key)).toBe(0);
+    // The key is as good as new.
+    expect(await harness.task().submit({ key })).toMatchObject({
+      kind: 'terminal',
+      response: { status: 201 },
+    });
+  });
+
+  it('wins with a larger epoch where the checkpoint knows one that the key store forgot (rule 9)', async () => {
+    const key = harness.newKey();
+    const first = harness.task({
+      decorate: (ports) => ({
+        ...ports,
+        ledger: decorated(ports.ledger, { append: () => Promise.reject(new Error('the task dies here')) }),
+      }),
+    });
+    expect(await first.submit({ key })).toMatchObject({ kind: 'processing' });
+    await harness.task({ settings: { leaseMs: 1 } }).resume(key);
+    const knownEpoch = (await harness.rowOf(key))?.epoch ?? 0;
+    await harness.forgetRow(key);
+    // The read of the checkpoint comes from before anything stood there.
+    const absent: CheckpointRead = { kind: 'absent', epoch: 0 };
+    const reads = [absent];
+    const amnesiac = harness.task({
+      decorate: (ports) => ({
+        ...ports,
+        checkpoints: decorated(ports.checkpoints, {
+          read: async (read) => reads.shift() ?? ports.checkpoints.read(read),
+        }),
+      }),
+    });
+    expect(await amnesiac.submit({ key })).toMatchObject({ kind: 'terminal', response: { status: 201 } });
+    await amnesiac.executor.stop(5_000);
+    expect((await harness.rowOf(key))?.epoch).toBeGreaterThan(knownEpoch);
+    expect(await harness.netCharged(key)).toBe(1_999);
+  });
+
+  it('does not begin what its lease leaves no time for (rule 7)', async () => {
+    const key = harness.newKey();
+    const answer = await harness.task({ settings: { leaseMs: 1_000 } }).submit({ key });
+    expect(answer).toMatchObject({ kind: 'processing' });
+    expect(await harness.createCalls(key)).toBe(0);
+    // It is handed back rather than left to the lease.
+    expect((await harness.rowOf(key))?.leaseRemainingMs).toBe(0);
+    expect(await harness.task().submit({ key })).toMatchObject({
+      kind: 'terminal',
+      response: { status: 201 },
+    });
+  });
+
+  it('hands back on a stop what it has not sent to the PSP (rule 19)', async () => {
+    const key = harness.newKey();
+    const asleep = new Interruption();
+    const stopping = harness.task({
+      decorate: (ports) => ({
+        ...ports,
+        checkpoints: decorated(ports.checkpoints, {
+          launch: async (...args) => {
+            await asleep.hold();
+            return ports.checkpoints.launch(...args);
+          },
+        }),
+      }),
+    });
+    const answer = stopping.submit({ key });
+    await asleep.reached;
+    const stopped = stopping.executor.stop(700);
+    asleep.release();
+    expect(await answer).toMatchObject({ kind: 'processing' });
+    await stopped;
+    expect(await harness.createCalls(key)).toBe(0);
+    expect((await harness.rowOf(key))?.leaseRemainingMs).toBe(0);
+    expect(await stopping.submit({ key: harness.newKey() })).toMatchObject({
+      kind: 'refused',
+      reason: 'stopping',
+    });
+    await harness.task().resume(key);
+    expect(await harness.ledgerStates(key)).toEqual(['RESERVED', 'SETTLED']);
+  });
+
+  it('brings a ledger that lost its last entries to what the checkpoint knows (rule 22)', async () => {
+    const key = harness.newKey();
+    const task = harness.task();
+    const answer = await task.submit({ key });
+    await task.executor.stop(5_000);
+    await harness.forgetEntry(key, 200);
+    await harness.forgetRow(key);
+    await harness.database.query('select 1');
+    // The tail of a failover: the row is known as PROCESSING only.
+    const reads: CheckpointRead[] = [{ kind: 'absent', epoch: 0 }];
+    const survivor = harness.task({
+      decorate: (ports) => ({
+        ...ports,
+        checkpoints: decorated(ports.checkpoints, {
+          read: async (read) => reads.shift() ?? ports.checkpoints.read(read),
+        }),
+      }),
+    });
+    const again = await survivor.submit({ key });
+    await survivor.executor.stop(5_000);
+    expect(again).toMatchObject({ kind: 'terminal', replayed: true });
+    expect(again.kind === 'terminal' && again.response).toEqual(
+      answer.kind === 'terminal' && answer.response,
+    );
+    expect(await harness.ledgerStates(key)).toEqual(['RESERVED', 'SETTLED']);
+    expect(await harness.netCharged(key)).toBe(1_999);
+  });
+});

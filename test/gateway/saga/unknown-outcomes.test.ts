@@ -1,0 +1,128 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+
+import { METRICS } from '#contract/metrics';
+
+import { eventually } from '../../support/eventually.ts';
+import { SagaHarness } from '../../support/saga-harness.ts';
+import { withPsp } from '../../support/with-psp.ts';
+
+const HOURS_MS = 3_600_000;
+
+describe('an outcome that the PSP does not tell', () => {
+  let harness: SagaHarness;
+
+  beforeAll(async () => {
+    harness = await SagaHarness.start();
+  });
+  afterEach(() => harness.psp.setFault({ mode: 'none' }));
+  afterAll(() => harness.stop());
+
+  it('is answered as processing, keeps the reservation, and is settled when the client asks again (rule 1)', async () => {
+    const key = harness.newKey();
+    await harness.psp.setFault({ mode: 'hang' });
+    const unknown = await harness.task().submit({ key });
+    expect(unknown).toMatchObject({ kind: 'processing' });
+    expect(await harness.ledgerStates(key)).toEqual(['RESERVED']);
+    await harness.psp.setFault({ mode: 'none' });
+    // The circuit of the first task is of that task.
+    const answer = await harness.task().submit({ key });
+    expect(answer).toMatchObject({ kind: 'terminal', response: { status: 201 } });
+    expect(await harness.netCharged(key)).toBe(1_999);
+  });
+
+  it('never becomes a void by silence alone, however long it lasts (rule 2)', async () => {
+    const key = harness.newKey();
+    await harness.psp.setFault({ mode: 'hang' });
+    expect(await harness.task().submit({ key })).toMatchObject({ kind: 'processing' });
+    harness.clock.shift(2 * HOURS_MS);
+    expect(await harness.task().submit({ key })).toMatchObject({ kind: 'processing' });
+    expect(await harness.ledgerStates(key)).toEqual(['RESERVED']);
+    await harness.psp.setFault({ mode: 'none' });
+    expect(await harness.task().submit({ key })).toMatchObject({
+      kind: 'terminal',
+      response: { status: 201 },
+    });
+  });
+
+  it.each(['401', '429', 'down'])('is not a decline where the PSP answers %s (rule 1)', async (mode) => {
+    const key = harness.newKey();
+    await harness.psp.setFault({ mode });
+    expect(await harness.task().submit({ key })).toMatchObject({ kind: 'processing' });
+    expect(await harness.ledgerStates(key)).toEqual(['RESERVED']);
+    await harness.psp.setFault({ mode: 'none' });
+    expect(await harness.task().submit({ key })).toMatchObject({
+      kind: 'terminal',
+      response: { status: 201 },
+    });
+    expect(await harness.netCharged(key)).toBe(1_999);
+  });
+
+  it('is found by a look-up where the PSP answers its saved 500 for ever (rule 4)', async () => {
+    const key = harness.newKey();
+    const wish = { key, paymentMethod: 'pm_sim_error_after_charge' };
+    const answer = await eventually('a terminal answer', async () => {
+      const given = await harness.task().submit(wish);
+      return given.kind === 'terminal' ? given : undefined;
+    });
+    expect(answer.response.status).toBe(201);
+    expect(await harness.netCharged(key)).toBe(1_999);
+  });
+
+  it('is voided as unresolved only after the bound, and watched from then on (rules 4 and 11)', async () => {
+    const key = harness.newKey();
+    const wish = { key, paymentMethod: 'pm_sim_error_before_charge' };
+    expect(await harness.task().submit(wish)).toMatchObject({ kind: 'processing' });
+    expect(await harness.ledgerStates(key)).toEqual(['RESERVED']);
+    harness.clock.shift(2_000);
+    const answer = await harness.task().submit(wish);
+    expect(answer).toMatchObject({ kind: 'terminal', response: { status: 402 } });
+    expect(answer.kind === 'terminal' && JSON.parse(answer.response.body)).toMatchObject({
+      status_detail: 'voided',
+      void_reason: 'unresolved',
+    });
+    expect(harness.tickets).toContainEqual({
+      ticket: {
+        tenant_id: key.tenantId,
+        idempotency_key: key.idempotencyKey,
+        reason: 'late-success-watch',
+      },
+      delaySeconds: 900,
+    });
+  });
+
+  it('is not sent again once the PSP may have forgotten the key, and is parked for a person (rule 5)', async () => {
+    const key = harness.newKey();
+    await harness.psp.setFault({ mode: 'hang' });
+    await harness.task().submit({ key });
+    await harness.psp.setFault({ mode: 'none' });
+    const sentBefore = await harness.createCalls(key);
+    harness.clock.shift(25 * HOURS_MS);
+    const parkedBefore = harness.metrics.of(METRICS.chargesParked);
+    expect(await harness.task().submit({ key })).toMatchObject({ kind: 'processing' });
+    expect(await harness.createCalls(key)).toBe(sentBefore);
+    expect(harness.metrics.of(METRICS.chargesParked)).toBe(parkedBefore + 1);
+    expect(await harness.ledgerStates(key)).toEqual(['RESERVED']);
+  });
+
+  it('is settled by a look-up where the PSP charged before it forgot the key (rule 5)', async () => {
+    const key = harness.newKey();
+    const wish = { key };
+    const unheard = { kind: 'unknown', reason: 'test', answeredWithServerError: false } as const;
+    const deaf = harness.task({
+      decorate: (ports) =>
+        withPsp(ports, (psp) => ({
+          charge: async (...args) => {
+            await psp.charge(...args);
+            return unheard;
+          },
+          lookup: () => Promise.resolve(unheard),
+        })),
+    });
+    expect(await deaf.submit(wish)).toMatchObject({ kind: 'processing' });
+    const sentBefore = await harness.createCalls(key);
+    harness.clock.shift(25 * HOURS_MS);
+    expect(await harness.task().submit(wish)).toMatchObject({ kind: 'terminal', response: { status: 201 } });
+    expect(await harness.createCalls(key)).toBe(sentBefore);
+    expect(await harness.netCharged(key)).toBe(1_999);
+  });
+});

@@ -1,0 +1,148 @@
+import { randomUUID } from 'node:crypto';
+
+import { describe, expect, it } from '@jest/globals';
+
+import { METRICS } from '#contract/metrics';
+import type { RecoveryTicket } from '#contract/recovery-ticket';
+import type { ExpiredLease } from '#sweeper/expired-lease-scanner';
+import { sweep, type SweepOptions } from '#sweeper/sweep';
+import type { SweptShard } from '#sweeper/swept-shard';
+
+const leases = (count: number): ExpiredLease[] =>
+  Array.from({ length: count }, () => ({ tenantId: 'tenant_a', idempotencyKey: randomUUID() }));
+
+function shard(name: string, parts: Partial<SweptShard>): SweptShard {
+  return { name, scan: () => Promise.resolve([]), purge: () => Promise.resolve(0), ...parts };
+}
+
+function options(shards: readonly SweptShard[], changes: Partial<SweepOptions> = {}) {
+  const sent: RecoveryTicket[] = [];
+  const counted: [string, number][] = [];
+  let nowMs = 0;
+  const all: SweepOptions = {
+    shards,
+    tickets: {
+      send: (tickets) => {
+        sent.push(...tickets);
+        return Promise.resolve([]);
+      },
+    },
+    count: (metric, value) => counted.push([metric, value]),
+    monotonicMs: () => (nowMs += 100),
+    batchSize: 100,
+    purgeBudgetMs: 10_000,
+    ...changes,
+  };
+  return { all, sent, counted };
+}
+
+describe('sweep', () => {
+  it('sends a ticket for every expired lease of every shard, and counts them', async () => {
+    const first = leases(2);
+    const second = leases(1);
+    const { all, sent, counted } = options([
+      shard('one', { scan: (limit) => Promise.resolve(first.slice(0, limit)) }),
+      shard('two', { scan: (limit) => Promise.resolve(second.slice(0, limit)) }),
+    ]);
+    expect(await sweep(all)).toEqual({ expiredLeasesFound: 3, ticketsSent: 3, rowsPurged: 0, failures: [] });
+    expect(sent).toEqual(
+      [...first, ...second].map(({ tenantId, idempotencyKey }) => ({
+        tenant_id: tenantId,
+        idempotency_key: idempotencyKey,
+        reason: 'lease-expired',
+      })),
+    );
+    expect(counted).toEqual([[METRICS.expiredLeasesFound, 3]]);
+  });
+
+  it('counts nothing found, too, so that a sweeper that does not run is noticed', async () => {
+    const { all, counted } = options([shard('one', {})]);
+    await sweep(all);
+    expect(counted).toEqual([[METRICS.expiredLeasesFound, 0]]);
+  });
+
+  it('asks each shard for so many at most', async () => {
+    const limits: number[] = [];
+    const scan = (limit: number) => {
+      limits.push(limit);
+      return Promise.resolve([]);
+    };
+    await sweep(options([shard('one', { scan })], { batchSize: 7 }).all);
+    expect(limits).toEqual([7]);
+  });
+
+  it('sweeps the other shards when one is down, and reports that one', async () => {
+    const down = () => Promise.reject(new Error('connection refused'));
+    const { all, sent } = options([
+      shard('down', { scan: down, purge: down }),
+      shard('up', { scan: () => Promise.resolve(leases(2)), purge: () => Promise.resolve(5) }),
+    ]);
+    const reason = 'Error: connection refused';
+    expect(await sweep(all)).toEqual({
+      expiredLeasesFound: 2,
+      ticketsSent: 2,
+      rowsPurged: 5,
+      failures: [
+        { shard: 'down', step: 'scan', reason },
+        { shard: 'down', step: 'purge', reason },
+      ],
+    });
+    expect(sent).toHaveLength(2);
+  });
+
+  it('does not let a shard that hangs hold up the tickets of another', async () => {
+    let answer: (found: ExpiredLease[]) => void = () => undefined;
+    const hanging = new Promise<ExpiredLease[]>((resolve) => (answer = resolve));
+    let ticketsOfOther: () => void = () => undefined;
+    const otherSent = new Promise<void>((resolve) => (ticketsOfOther = resolve));
+    const { all } = options(
+      [shard('slow', { scan: () => hanging }), shard('up', { scan: () => Promise.resolve(leases(1)) })],
+      {
+        tickets: {
+          send: (tickets) => {
+            if (tickets.length === 1) ticketsOfOther();
+            return Promise.resolve([]);
+          },
+        },
+      },
+    );
+    const swept = sweep(all);
+    await otherSent;
+    answer([]);
+    expect((await swept).failures).toEqual([]);
+  });
+
+  it('reports the tickets that were not sent, and purges all the same', async () => {
+    const unsent = ['Throttled', 'Throttled', 'Throttled', 'Throttled'];
+    const { all } = options(
+      [shard('one', { scan: () => Promise.resolve(leases(10)), purge: () => Promise.resolve(1) })],
+      { tickets: { send: () => Promise.resolve(unsent) } },
+    );
+    const report = await sweep(all);
+    expect(report).toMatchObject({ expiredLeasesFound: 10, ticketsSent: 6, rowsPurged: 1 });
+    expect(report.failures).toEqual(
+      Array.from({ length: 3 }, () => ({ shard: 'one', step: 'send', reason: 'Throttled' })),
+    );
+  });
+
+  it('purges until little is left', async () => {
+    const amounts = [1_000, 1_000, 12];
+    const { all } = options([shard('one', { purge: () => Promise.resolve(amounts.shift() ?? 0) })]);
+    expect((await sweep(all)).rowsPurged).toBe(2_012);
+    expect(amounts).toEqual([]);
+  });
+
+  it('stops purging when its time is over, and goes on in the next sweep', async () => {
+    const { all } = options([shard('one', { purge: (limit) => Promise.resolve(limit) })], {
+      purgeBudgetMs: 450,
+    });
+    expect((await sweep(all)).rowsPurged).toBe(4_000);
+  });
+
+  it('names every address that refused a connection', async () => {
+    const refused = new AggregateError([new Error('refused ::1'), new Error('refused 127.0.0.1')]);
+    const { all } = options([shard('one', { scan: () => Promise.reject(refused) })]);
+    const [failure] = (await sweep(all)).failures;
+    expect(failure?.reason).toBe('AggregateError: Error: refused ::1; Error: refused 127.0.0.1');
+  });
+});
