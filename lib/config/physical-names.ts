@@ -1,0 +1,44 @@
+import type { Consumer } from '#contract/events';
+
+/**
+ * Physical names and identifiers that another region, another stack or the runtime needs, made in this one place:
+ * deterministic, so that no stack exports anything to another region.
+ */
+export class PhysicalNames {
+  private readonly stageName: string;
+
+  constructor(stageName: string) {
+    this.stageName = stageName;
+  }
+
+  readonly table = (name: 'checkpoints' | 'ledger' | 'tenants' | 'webhook-events' | 'shard-map'): string =>
+    this.of(name);
+  readonly globalCluster = (shard: number): string => this.of(`key-store-${shard}`);
+  readonly cluster = (shard: number, region: string): string => this.of(`key-store-${shard}-${region}`);
+  readonly proxy = (shard: number): string => this.of(`key-store-${shard}`);
+  readonly eventBus = (): string => this.of('payments');
+  readonly consumerQueue = (consumer: Consumer): string => this.of(consumer);
+  readonly consumerDeadLetterQueue = (consumer: Consumer): string => this.of(`${consumer}-dlq`);
+  readonly recoveryQueue = (): string => this.of('recovery');
+  readonly recoveryDeadLetterQueue = (): string => this.of('recovery-dlq');
+  readonly undeliveredEventsQueue = (): string => this.of('undelivered-events');
+  readonly sweeperDeadLetterQueue = (): string => this.of('sweeper-dlq');
+  readonly auditFailureQueue = (): string => this.of('audit-archiver-failures');
+  readonly pspSecret = (): string => `charge-once/${this.stageName}/psp/stripe`;
+  readonly databaseSecret = (shard: number): string =>
+    `charge-once/${this.stageName}/key-store-${shard}/master`;
+  readonly keyAlias = (purpose: string): string => `alias/${this.of(purpose)}`;
+  readonly logGroup = (purpose: string): string => `/charge-once/${this.stageName}/${purpose}`;
+  /** Bucket names are global: the account keeps two owners of the product apart. */
+  readonly bucket = (purpose: string, region: string, account: string): string =>
+    `${this.of(purpose)}-${region}-${account}`;
+
+  private of(name: string): string {
+    return `charge-once-${this.stageName}-${name}`;
+  }
+}
+
+/** Database, role and table owner of every shard. */
+export const KEY_STORE_DATABASE = 'charge_once';
+/** The role that the gateway logs in as, by IAM. */
+export const GATEWAY_DATABASE_USER = 'gateway';
