@@ -13,6 +13,7 @@ export default {
   // One local cloud (PostgreSQL, DynamoDB, SQS, EventBridge, PSP simulator) serves the whole run.
   globalSetup: '<rootDir>/test/support/global-setup.mjs',
   globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
+  reporters: ['default', '<rootDir>/test/support/summary-reporter.mjs'],
   testTimeout: 60_000,
   maxWorkers: 2,
 };

@@ -123,7 +123,7 @@ function environmentOf(cloud: TestCloud, recoveryQueueUrl: string): Record<strin
     STRIPE_API_BASE: cloud.pspSimulatorUrl,
     STRIPE_SECRET_KEY: 'sk_test_local',
     STRIPE_WEBHOOK_SECRET: 'whsec_local',
-    LEASE_MS: '4000',
+    LEASE_MS: '4500',
     PSP_TIMEOUT_MS: '1000',
     DUPLICATE_WAIT_MS: '8000',
     PSP_UNRESOLVED_AFTER_MS: '4000',

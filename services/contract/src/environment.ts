@@ -19,40 +19,70 @@ const shared = {
   RECOVERY_QUEUE_URL: z.url(),
 };
 
-export const gatewayEnvironment = z.object({
-  ...shared,
-  PORT: z.coerce.number().int().min(0).max(65_535),
-  /** Address to listen on; loopback in the local run. */
-  HOST: z.string().default('0.0.0.0'),
-  /** Several processes share the port (SO_REUSEPORT): the two tasks of the local run. */
-  LISTEN_REUSE_PORT: z.stringbool().default(false),
-  CHECKPOINTS_TABLE: z.string().min(1),
-  LEDGER_TABLE: z.string().min(1),
-  TENANTS_TABLE: z.string().min(1),
-  EVENT_BUS_NAME: z.string().min(1),
-  /** One PostgreSQL URL a shard, in the order of the shards. */
-  DATABASE_URLS: commaSeparatedUrls,
-  /** Connections to each shard. */
-  DATABASE_POOL_SIZE: z.coerce.number().int().positive().default(16),
-  /** Only to reach a Stripe other than Stripe's own, such as the bundled simulator. */
-  STRIPE_API_BASE: z.url().optional(),
-  STRIPE_SECRET_KEY: z.string().min(1),
-  STRIPE_WEBHOOK_SECRET: z.string().min(1),
-  /** How long an acquisition of a key holds it; longer than the whole budget of the PSP. */
-  LEASE_MS: milliseconds.default(30_000),
-  /** One attempt at the PSP. */
-  PSP_TIMEOUT_MS: milliseconds.default(8_000),
-  /** How long a duplicate waits for the answer of the request that runs. */
-  DUPLICATE_WAIT_MS: milliseconds.default(10_000),
-  /** After this, a charge that the PSP answers with errors only and cannot find is voided as unresolved. */
-  PSP_UNRESOLVED_AFTER_MS: milliseconds.default(900_000),
-  /** How long a terminal answer is kept for replays. */
-  KEY_RETENTION_SECONDS: z.coerce.number().int().positive().default(86_400),
-  /** Charges that one task runs at a time; beyond it, 503. */
-  MAX_CHARGES_IN_FLIGHT: z.coerce.number().int().positive().default(512),
-  /** From SIGTERM to the end; below the stop timeout of the container. */
-  STOP_TIMEOUT_MS: milliseconds.default(110_000),
-});
+export const gatewayEnvironment = z
+  .object({
+    ...shared,
+    PORT: z.coerce.number().int().min(0).max(65_535),
+    /** Address to listen on; loopback in the local run. */
+    HOST: z.string().default('0.0.0.0'),
+    /** Several processes share the port (SO_REUSEPORT): the two tasks of the local run. */
+    LISTEN_REUSE_PORT: z.stringbool().default(false),
+    /** HTTPS with a certificate made at start. Absent: on in production, where it cannot be turned off. */
+    SERVE_TLS: z.stringbool().optional(),
+    CHECKPOINTS_TABLE: z.string().min(1),
+    LEDGER_TABLE: z.string().min(1),
+    TENANTS_TABLE: z.string().min(1),
+    EVENT_BUS_NAME: z.string().min(1),
+    /** One PostgreSQL URL a shard, in the order of the shards. */
+    DATABASE_URLS: commaSeparatedUrls,
+    /** Connections to each shard. */
+    DATABASE_POOL_SIZE: z.coerce.number().int().positive().default(16),
+    /** Only to reach a Stripe other than Stripe's own, such as the bundled simulator. */
+    STRIPE_API_BASE: z.url().optional(),
+    STRIPE_SECRET_KEY: z.string().min(1),
+    STRIPE_WEBHOOK_SECRET: z.string().min(1),
+    /** How long an acquisition of a key holds it; longer than the whole budget of the PSP. */
+    LEASE_MS: milliseconds.default(30_000),
+    /** One attempt at the PSP. */
+    PSP_TIMEOUT_MS: milliseconds.default(8_000),
+    /** How long a duplicate waits for the answer of the request that runs. */
+    DUPLICATE_WAIT_MS: milliseconds.default(10_000),
+    /** After this, a charge that the PSP answers with errors only and cannot find is voided as unresolved. */
+    PSP_UNRESOLVED_AFTER_MS: milliseconds.default(900_000),
+    /** How long a terminal answer is kept for replays. */
+    KEY_RETENTION_SECONDS: z.coerce.number().int().positive().default(86_400),
+    /** Charges that one task runs at a time; beyond it, 503. */
+    MAX_CHARGES_IN_FLIGHT: z.coerce.number().int().positive().default(512),
+    /** From SIGTERM to the end; below the stop timeout of the container. */
+    STOP_TIMEOUT_MS: milliseconds.default(110_000),
+  })
+  .superRefine(checkLease)
+  .superRefine(checkTransport);
+
+/** What a lease needs besides one attempt at the PSP: the stores before it, and the writes after it. */
+export const LEASE_RESERVE_MS = 3_000;
+
+/** A lease that ends before the PSP's answer would let two tasks run one charge (protocol rule 7). */
+export function checkLease(
+  { LEASE_MS, PSP_TIMEOUT_MS }: { LEASE_MS: number; PSP_TIMEOUT_MS: number },
+  context: z.RefinementCtx,
+): void {
+  if (LEASE_MS >= PSP_TIMEOUT_MS + LEASE_RESERVE_MS) return;
+  context.addIssue({
+    code: 'custom',
+    path: ['LEASE_MS'],
+    message: `must be at least PSP_TIMEOUT_MS and ${LEASE_RESERVE_MS} more`,
+  });
+}
+
+/** Production has no plain-text fallback: a task that would serve HTTP does not start. */
+function checkTransport(
+  { NODE_ENV, SERVE_TLS }: { NODE_ENV: string; SERVE_TLS?: boolean | undefined },
+  context: z.RefinementCtx,
+): void {
+  if (NODE_ENV !== 'production' || SERVE_TLS !== false) return;
+  context.addIssue({ code: 'custom', path: ['SERVE_TLS'], message: 'must not be off in production' });
+}
 
 export type GatewayEnvironment = z.infer<typeof gatewayEnvironment>;
 

@@ -1,5 +1,10 @@
 import path from 'node:path';
-import { gatewayEnvironment, localSweeperEnvironment, readEnvironment } from '#contract/environment';
+import {
+  checkLease,
+  gatewayEnvironment,
+  localSweeperEnvironment,
+  readEnvironment,
+} from '#contract/environment';
 import { z } from 'zod';
 
 const gateway = gatewayEnvironment.shape;
@@ -8,30 +13,32 @@ const gateway = gatewayEnvironment.shape;
  * What `npm start` reads. Timing is chosen so that the charge of a killed task is finished within 60 s; every value can
  * be set from outside.
  */
-const localRunEnvironment = z.object({
-  PORT: z.coerce.number().int().min(1).max(65_535).default(8_080),
-  /** What is shown of the parts' logs. */
-  LOG_LEVEL: gateway.LOG_LEVEL.unwrap().default('warn'),
-  /** Absent: a fresh temporary folder, removed at a clean stop. */
-  DATA_DIR: z
-    .string()
-    .transform((folder) => path.resolve(folder))
-    .optional(),
-  DATABASE_URLS: gateway.DATABASE_URLS.optional(),
-  AWS_ENDPOINT_URL_DYNAMODB: z.url().optional(),
-  AWS_ENDPOINT_URL_SQS: z.url().optional(),
-  AWS_ENDPOINT_URL_S3: z.url().optional(),
-  AWS_ENDPOINT_URL_EVENTBRIDGE: z.url().optional(),
-  STRIPE_API_BASE: gateway.STRIPE_API_BASE,
-  STRIPE_SECRET_KEY: gateway.STRIPE_SECRET_KEY.default('sk_test_local'),
-  STRIPE_WEBHOOK_SECRET: gateway.STRIPE_WEBHOOK_SECRET.default('whsec_local'),
-  LEASE_MS: gateway.LEASE_MS.unwrap().default(15_000),
-  PSP_TIMEOUT_MS: gateway.PSP_TIMEOUT_MS.unwrap().default(4_000),
-  DUPLICATE_WAIT_MS: gateway.DUPLICATE_WAIT_MS.unwrap().default(10_000),
-  PSP_UNRESOLVED_AFTER_MS: gateway.PSP_UNRESOLVED_AFTER_MS.unwrap().default(10_000),
-  STOP_TIMEOUT_MS: gateway.STOP_TIMEOUT_MS.unwrap().default(10_000),
-  SWEEP_INTERVAL_MS: localSweeperEnvironment.shape.SWEEP_INTERVAL_MS.default(1_000),
-});
+const localRunEnvironment = z
+  .object({
+    PORT: z.coerce.number().int().min(1).max(65_535).default(8_080),
+    /** What is shown of the parts' logs. */
+    LOG_LEVEL: gateway.LOG_LEVEL.unwrap().default('warn'),
+    /** Absent: a fresh temporary folder, removed at a clean stop. */
+    DATA_DIR: z
+      .string()
+      .transform((folder) => path.resolve(folder))
+      .optional(),
+    DATABASE_URLS: gateway.DATABASE_URLS.optional(),
+    AWS_ENDPOINT_URL_DYNAMODB: z.url().optional(),
+    AWS_ENDPOINT_URL_SQS: z.url().optional(),
+    AWS_ENDPOINT_URL_S3: z.url().optional(),
+    AWS_ENDPOINT_URL_EVENTBRIDGE: z.url().optional(),
+    STRIPE_API_BASE: gateway.STRIPE_API_BASE,
+    STRIPE_SECRET_KEY: gateway.STRIPE_SECRET_KEY.default('sk_test_local'),
+    STRIPE_WEBHOOK_SECRET: gateway.STRIPE_WEBHOOK_SECRET.default('whsec_local'),
+    LEASE_MS: gateway.LEASE_MS.unwrap().default(15_000),
+    PSP_TIMEOUT_MS: gateway.PSP_TIMEOUT_MS.unwrap().default(4_000),
+    DUPLICATE_WAIT_MS: gateway.DUPLICATE_WAIT_MS.unwrap().default(10_000),
+    PSP_UNRESOLVED_AFTER_MS: gateway.PSP_UNRESOLVED_AFTER_MS.unwrap().default(10_000),
+    STOP_TIMEOUT_MS: gateway.STOP_TIMEOUT_MS.unwrap().default(10_000),
+    SWEEP_INTERVAL_MS: localSweeperEnvironment.shape.SWEEP_INTERVAL_MS.default(1_000),
+  })
+  .superRefine(checkLease);
 
 export type LocalRunEnvironment = z.infer<typeof localRunEnvironment>;
 

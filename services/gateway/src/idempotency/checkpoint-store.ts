@@ -20,8 +20,8 @@ export interface CheckpointStore {
 
   /**
    * The gate before anything else is durable: writes VALIDATED where nothing stands, and takes an existing item over,
-   * keeping the step and the charge that the predecessor reached. Conditional on "absent, or a lower epoch, or this
-   * very run".
+   * keeping the step and the charge that the predecessor reached. Conditional on "absent, or a lower epoch"; a repeat
+   * whose answer was lost is recognised by the item that it finds, and writes nothing.
    *
    * @throws StoreUnavailableError
    */
@@ -88,5 +88,8 @@ export type AdvanceResult =
   | { readonly kind: 'advanced' }
   /** The ledger's slot was taken by an entry that is not ours; nothing was written. */
   | { readonly kind: 'slot_taken'; readonly standing: LedgerEntry }
-  /** Somebody newer wrote the checkpoint, or moved it to another step; nothing was written. */
+  /**
+   * Somebody newer wrote the checkpoint, or moved it to another step; nothing was written. With an entry: none that
+   * contradicts it stands in the ledger.
+   */
   | { readonly kind: 'fenced' };

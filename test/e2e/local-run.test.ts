@@ -1,0 +1,221 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { DeleteMessageBatchCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs';
+
+import { CONSUMERS, paymentEventDetail, type Consumer } from '#contract/events';
+import { chargeIdOf } from '#gateway/idempotency/charge-key';
+
+import { ApiClient, chargeBody, newKey } from '../support/api-client.ts';
+import { contradictions, readLedger, type ClientAnswer } from '../support/charge-audit.ts';
+import { eventually } from '../support/eventually.ts';
+import { dynamodbOf, sqsOf, startLocalRun, type LocalRun } from '../support/local-run.ts';
+import { netCharged, pspRecords } from '../support/psp-records.ts';
+
+/** Each fault of the simulator, and what becomes of its charges. */
+const PAYMENT_METHODS: Record<string, 201 | 402> = {
+  pm_card_visa: 201,
+  pm_card_mastercard: 201,
+  pm_card_chargeDeclined: 402,
+  pm_card_chargeDeclinedInsufficientFunds: 402,
+  pm_sim_error_before_charge: 402,
+  pm_sim_error_after_charge: 201,
+  pm_sim_error_once: 201,
+  pm_sim_proxy_error_after_charge: 201,
+  pm_sim_no_answer_after_charge: 201,
+  pm_sim_no_answer_before_charge: 201,
+  pm_sim_hang_after_charge: 201,
+  pm_sim_slow: 201,
+  pm_sim_rate_limited: 201,
+  pm_sim_partial_approval: 402,
+  pm_sim_void_fails_once: 402,
+  pm_sim_processing: 201,
+};
+
+const TENANT_ID = 'tenant_a';
+
+describe('npm start', () => {
+  let dataDir: string;
+  let run: LocalRun;
+  let client: ApiClient;
+  const answers: ClientAnswer[] = [];
+
+  beforeAll(async () => {
+    dataDir = await mkdtemp(path.join(tmpdir(), 'charge-once-e2e-'));
+    run = await startLocalRun({ dataDir });
+    client = new ApiClient({ url: run.url, apiKey: 'demo_tenant_a_key' });
+  }, 60_000);
+
+  afterAll(async () => {
+    await run.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  }, 60_000);
+
+  /** Charges through a client that retries until it knows, so many at a time. */
+  async function chargeAll(paymentMethods: readonly string[], concurrency: number): Promise<void> {
+    const waiting = [...paymentMethods];
+    const worker = async () => {
+      for (let method = waiting.shift(); method !== undefined; method = waiting.shift()) {
+        const key = newKey();
+        const { status, text } = await client.chargeUntilTerminal(key, chargeBody(method), 90_000);
+        answers.push({ tenantId: TENANT_ID, key, status, text });
+        expect(`${method} ${status}`).toBe(`${method} ${PAYMENT_METHODS[method] ?? 0}`);
+      }
+    };
+    await Promise.all(Array.from({ length: concurrency }, worker));
+  }
+
+  async function findings(): Promise<string[]> {
+    const endpoints = run.endpoints();
+    const dynamodb = dynamodbOf(endpoints);
+    const ledger = await readLedger(dynamodb, endpoints.tables.ledger);
+    dynamodb.destroy();
+    return contradictions(answers, ledger, await pspRecords(endpoints.pspUrl));
+  }
+
+  it('is ready with the URL, the keys and a curl line that charges a card and then replays', async () => {
+    const line = /^ready (\S+) .*demo_tenant_a_key.*demo_tenant_b_key.*(curl .*)$/.exec(run.readyLine);
+    expect(line?.[1]).toBe(run.url);
+    const [, key = ''] = /Idempotency-Key: ([0-9a-f-]+)/.exec(line?.[2] ?? '') ?? [];
+    const [, body = ''] = /-d '(.*)'/.exec(line?.[2] ?? '') ?? [];
+    const first = await client.charge(key, JSON.parse(body));
+    const second = await client.charge(key, JSON.parse(body));
+    expect([first.status, second.status]).toEqual([201, 201]);
+    expect([first, second].map(({ headers }) => headers.get('idempotent-replayed'))).toEqual([null, 'true']);
+    expect(second.text).toBe(first.text);
+    answers.push({ tenantId: TENANT_ID, key, status: first.status, text: first.text });
+  });
+
+  it('gives one charge and one answer to 100 concurrent duplicates over both tasks', async () => {
+    const key = newKey();
+    const all = await Promise.all(
+      Array.from({ length: 100 }, () => client.charge(key, chargeBody('pm_sim_slow'))),
+    );
+    expect(new Set(all.map(({ status }) => status))).toEqual(new Set([201]));
+    expect(new Set(all.map(({ text }) => text)).size).toBe(1);
+    const chargeId = chargeIdOf({ tenantId: TENANT_ID, idempotencyKey: key });
+    const atPsp = await pspRecords(run.endpoints().pspUrl, `?metadata.charge_once_charge_id=${chargeId}`);
+    expect(atPsp).toHaveLength(1);
+  }, 60_000);
+
+  it('charges two tenants that use the same key apart (rule 3)', async () => {
+    const other = new ApiClient({ url: run.url, apiKey: 'demo_tenant_b_key' });
+    const key = newKey();
+    const [a, b] = await Promise.all([client.charge(key, chargeBody()), other.charge(key, chargeBody())]);
+    expect([a.status, b.status]).toEqual([201, 201]);
+    const ids = [a, b].map(({ text }) => (JSON.parse(text) as { id: string }).id);
+    expect(new Set(ids).size).toBe(2);
+    expect((await other.get(ids[0] ?? '')).status).toBe(404);
+    expect((await other.get(ids[1] ?? '')).status).toBe(200);
+  });
+
+  it('finishes a charge whose client has gone (rule 13)', async () => {
+    const key = newKey();
+    const gone = new AbortController();
+    const request = fetch(`${run.url}/v1/charges`, {
+      method: 'POST',
+      headers: {
+        Authorization: 'Bearer demo_tenant_a_key',
+        'Content-Type': 'application/json',
+        'Idempotency-Key': key,
+      },
+      body: JSON.stringify(chargeBody('pm_sim_slow')),
+      signal: gone.signal,
+    });
+    const chargeId = chargeIdOf({ tenantId: TENANT_ID, idempotencyKey: key });
+    await eventually('it is reserved', async () => (await client.get(chargeId)).status === 200);
+    gone.abort();
+    await expect(request).rejects.toThrow();
+    await eventually('it is settled', async () => {
+      const { text } = await client.get(chargeId);
+      return (JSON.parse(text) as { status: string }).status === 'settled';
+    });
+  }, 30_000);
+
+  it('brings 500 charges with every fault of the PSP among them to their ends, none twice', async () => {
+    const methods = Object.keys(PAYMENT_METHODS);
+    await chargeAll(
+      Array.from({ length: 500 }, (_, index) => methods[index % methods.length] ?? ''),
+      25,
+    );
+    expect(answers.length).toBeGreaterThanOrEqual(500);
+    expect(await findings()).toEqual([]);
+  }, 240_000);
+
+  it('brings all charges to their ends within 60 s of a kill -9 of a task, none twice', async () => {
+    const [victim = 0] = run.endpoints().gatewayPids;
+    const charging = chargeAll(
+      Array.from({ length: 120 }, (_, index) => (index % 3 === 0 ? 'pm_sim_slow' : 'pm_card_visa')),
+      20,
+    );
+    await eventually('charges are in flight', async () => {
+      const records = await pspRecords(run.endpoints().pspUrl);
+      return records.length > 520;
+    });
+    process.kill(victim, 'SIGKILL');
+    const killedAt = performance.now();
+    await charging;
+    expect(performance.now() - killedAt).toBeLessThan(60_000);
+    expect(run.endpoints().gatewayPids).not.toContain(victim);
+    expect(await findings()).toEqual([]);
+  }, 120_000);
+
+  it('brings all charges to their ends after a kill -9 of everything and a restart on the same folder', async () => {
+    const charging = chargeAll(
+      Array.from({ length: 60 }, (_, index) => (index % 2 === 0 ? 'pm_sim_slow' : 'pm_card_visa')),
+      20,
+    );
+    const before = (await pspRecords(run.endpoints().pspUrl)).length;
+    await eventually('charges are in flight', async () => {
+      const records = await pspRecords(run.endpoints().pspUrl);
+      return records.length > before + 5;
+    });
+    await run.killEverything();
+    run = await startLocalRun({ dataDir, port: run.port });
+    const restartedAt = performance.now();
+    await charging;
+    expect(performance.now() - restartedAt).toBeLessThan(60_000);
+    expect(await findings()).toEqual([]);
+  }, 180_000);
+
+  it('has put the event of every charge, with its one id, on the queue of every consumer', async () => {
+    const settled = answers.map(({ key }) => chargeIdOf({ tenantId: TENANT_ID, idempotencyKey: key }));
+    const endpoints = run.endpoints();
+    const sqs = sqsOf(endpoints);
+    const eventIds = async (consumer: Consumer): Promise<Map<string, Set<string>>> => {
+      const QueueUrl = endpoints.queueUrls[`charge-once-${consumer}`] ?? '';
+      const ids = new Map<string, Set<string>>();
+      for (;;) {
+        const { Messages = [] } = await sqs.send(
+          new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, WaitTimeSeconds: 1 }),
+        );
+        if (Messages.length === 0) return ids;
+        for (const { Body = '' } of Messages) {
+          const event = paymentEventDetail.parse((JSON.parse(Body) as { detail: unknown }).detail);
+          ids.set(event.charge_id, (ids.get(event.charge_id) ?? new Set()).add(event.event_id));
+        }
+        const Entries = Messages.map(({ MessageId: Id, ReceiptHandle }) => ({ Id, ReceiptHandle }));
+        await sqs.send(new DeleteMessageBatchCommand({ QueueUrl, Entries }));
+      }
+    };
+    const perConsumer = await Promise.all(CONSUMERS.map(eventIds));
+    sqs.destroy();
+    for (const ids of perConsumer) {
+      expect(settled.filter((chargeId) => ids.get(chargeId)?.size !== 1)).toEqual([]);
+    }
+    expect(perConsumer[0]?.get(settled[0] ?? '')).toEqual(perConsumer[1]?.get(settled[0] ?? ''));
+  }, 120_000);
+
+  it('has sums in its ledger that equal those at the PSP', async () => {
+    const endpoints = run.endpoints();
+    const dynamodb = dynamodbOf(endpoints);
+    const ledger = await readLedger(dynamodb, endpoints.tables.ledger);
+    dynamodb.destroy();
+    const settled = [...ledger.values()].flat().filter((entry) => entry.state === 'SETTLED');
+    const sum = settled.reduce((total, { amountMinor }) => total + amountMinor, 0);
+    expect(sum).toBeGreaterThan(0);
+    expect(netCharged(await pspRecords(endpoints.pspUrl))).toBe(sum);
+  });
+});
