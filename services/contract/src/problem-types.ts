@@ -5,6 +5,7 @@
 export const PROBLEM_PAGE = '/docs/errors';
 
 export const PROBLEMS = {
+  // The texts of `declined` and `voided` are part of stored answers: changing them changes only answers yet to be given.
   declined: {
     status: 402,
     title: 'The card was declined',

@@ -188,4 +188,78 @@ describe('a request that cannot be taken', () => {
     expect(published()).toHaveLength(1);
     expect(await harness.rowOf(key)).toMatchObject({ status: 'TERMINAL' });
   });
+
+  describe('is not refused as if nothing had been charged (rule 18)', () => {
+    /** A charge that was sent to the PSP by a task that died. */
+    async function sentAndAbandoned() {
+      const key = harness.newKey();
+      const dying = harness.task({
+        decorate: (ports) =>
+          withPsp(ports, (psp) => ({
+            charge: async (...args) => {
+              await psp.charge(...args);
+              throw new Error('the task dies here');
+            },
+          })),
+      });
+      await dying.submit({ key });
+      return key;
+    }
+
+    it('where a predecessor has sent the charge and the launch of the takeover fails', async () => {
+      const key = await sentAndAbandoned();
+      const task = harness.task({
+        decorate: (ports) => ({
+          ...ports,
+          checkpoints: decorated(ports.checkpoints, {
+            launch: () => Promise.reject(new StoreUnavailableError('checkpoints', 'no')),
+          }),
+        }),
+      });
+      expect(await task.submit({ key })).toMatchObject({ kind: 'outcome_unknown' });
+      await task.executor.stop(5_000);
+      expect(await harness.task().submit({ key })).toMatchObject({
+        kind: 'terminal',
+        response: { status: 201 },
+      });
+    });
+
+    it('where the checkpoint cannot be read and the key has a row', async () => {
+      const key = await sentAndAbandoned();
+      const away = () => Promise.reject(new StoreUnavailableError('checkpoints', 'no'));
+      const task = harness.task({
+        decorate: (ports) => ({ ...ports, checkpoints: decorated(ports.checkpoints, { read: away }) }),
+      });
+      expect(await task.submit({ key })).toMatchObject({ kind: 'outcome_unknown' });
+    });
+
+    it('where only the ledger remembers the charge and no new ones are taken', async () => {
+      const key = harness.newKey();
+      const task = harness.task();
+      await task.submit({ key });
+      await task.executor.stop(5_000);
+      await harness.forgetRow(key);
+      await harness.forgetCheckpoint(key);
+      const closed = harness.task({
+        decorate: (ports) => withPsp(ports, () => ({ isAvailable: () => false })),
+      });
+      expect(await closed.submit({ key })).toMatchObject({ kind: 'outcome_unknown' });
+    });
+
+    it('where the key store goes away and another task has launched meanwhile', async () => {
+      const key = harness.newKey();
+      const task = harness.task({
+        decorate: (ports) => ({
+          ...ports,
+          keyStore: decorated(ports.keyStore, {
+            acquire: async () => {
+              await harness.task().submit({ key });
+              throw new StoreUnavailableError('key store', 'unknown');
+            },
+          }),
+        }),
+      });
+      expect(await task.submit({ key })).toMatchObject({ kind: 'terminal', replayed: true });
+    });
+  });
 });

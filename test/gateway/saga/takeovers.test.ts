@@ -6,6 +6,7 @@ import type { CheckpointRead } from '#gateway/idempotency/checkpoint-store';
 import { decorated } from '../../support/decorated-port.ts';
 import { Interruption } from '../../support/interruption.ts';
 import { SagaHarness } from '../../support/saga-harness.ts';
+import { withPsp } from '../../support/with-psp.ts';
 
 describe('a run that is not alone', () => {
   let harness: SagaHarness;
@@ -147,6 +148,76 @@ describe('a run that is not alone', () => {
     });
     await harness.task().resume(key);
     expect(await harness.ledgerStates(key)).toEqual(['RESERVED', 'SETTLED']);
+  });
+
+  it('finishes a charge whose row the key store has lost, though its client never asks again (rule 22)', async () => {
+    const key = harness.newKey();
+    const dying = harness.task({
+      decorate: (ports) =>
+        withPsp(ports, () => ({ charge: () => Promise.reject(new Error('the task dies here')) })),
+    });
+    await dying.submit({ key });
+    const lostEpoch = (await harness.rowOf(key))?.epoch ?? 0;
+    await harness.forgetRow(key);
+    await harness.task().resume(key);
+    expect(await harness.ledgerStates(key)).toEqual(['RESERVED', 'SETTLED']);
+    expect((await harness.rowOf(key))?.epoch).toBeGreaterThan(lostEpoch);
+  });
+
+  it('keeps the answer of a void whose last entry the ledger lost (rule 22)', async () => {
+    const key = harness.newKey();
+    const wish = { key, paymentMethod: 'pm_sim_partial_approval' };
+    const task = harness.task();
+    const first = await task.submit(wish);
+    await task.executor.stop(5_000);
+    await harness.forgetEntry(key, 300);
+    await harness.forgetRow(key);
+    await harness.task().resume(key);
+    expect(await harness.ledgerStates(key)).toEqual(['RESERVED', 'VOIDING', 'VOIDED']);
+    const again = await harness.task().submit(wish);
+    expect(again.kind === 'terminal' && again.response).toEqual(first.kind === 'terminal' && first.response);
+  });
+
+  it.each([
+    [100, ['RESERVED', 'SETTLED'], 'pm_card_visa'],
+    [200, ['RESERVED', 'VOIDING', 'VOIDED'], 'pm_sim_partial_approval'],
+  ])('restores the entry %i of a ledger that lost it in the middle', async (seq, states, paymentMethod) => {
+    const key = harness.newKey();
+    const task = harness.task();
+    await task.submit({ key, paymentMethod });
+    await task.executor.stop(5_000);
+    await harness.forgetEntry(key, seq);
+    await harness.forgetRow(key);
+    await harness.task().resume(key);
+    expect(await harness.ledgerStates(key)).toEqual(states);
+  });
+
+  it('keeps the bytes of an answer that a later version would word otherwise (invariant I2)', async () => {
+    const key = harness.newKey();
+    const wish = { key, paymentMethod: 'pm_card_chargeDeclined' };
+    const earlierVersion = harness.task({
+      decorate: (ports) => ({
+        ...ports,
+        events: { publish: () => Promise.reject(new Error('the task dies here')) },
+        checkpoints: decorated(ports.checkpoints, {
+          advance: (id, holder, advance) => {
+            if (!('response' in advance.to)) return ports.checkpoints.advance(id, holder, advance);
+            const { response } = advance.to;
+            const body = response.body.replace('The card was declined', 'Declined');
+            return ports.checkpoints.advance(id, holder, {
+              ...advance,
+              to: { ...advance.to, response: { ...response, body } },
+            });
+          },
+        }),
+      }),
+    });
+    await earlierVersion.submit(wish);
+    await earlierVersion.executor.stop(5_000);
+    await harness.task().resume(key);
+    const again = await harness.task().submit(wish);
+    expect(again.kind === 'terminal' && again.response.body).toContain('"title":"Declined"');
+    expect((await harness.rowOf(key))?.response?.body).toContain('"title":"Declined"');
   });
 
   it('brings a ledger that lost its last entries to what the checkpoint knows (rule 22)', async () => {

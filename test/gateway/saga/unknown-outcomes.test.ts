@@ -73,6 +73,7 @@ describe('an outcome that the PSP does not tell', () => {
     const wish = { key, paymentMethod: 'pm_sim_error_before_charge' };
     expect(await harness.task().submit(wish)).toMatchObject({ kind: 'processing' });
     expect(await harness.ledgerStates(key)).toEqual(['RESERVED']);
+    const sent = await harness.createCalls(key);
     harness.clock.shift(2_000);
     const answer = await harness.task().submit(wish);
     expect(answer).toMatchObject({ kind: 'terminal', response: { status: 402 } });
@@ -80,14 +81,41 @@ describe('an outcome that the PSP does not tell', () => {
       status_detail: 'voided',
       void_reason: 'unresolved',
     });
-    expect(harness.tickets).toContainEqual({
-      ticket: {
-        tenant_id: key.tenantId,
-        idempotency_key: key.idempotencyKey,
-        reason: 'late-success-watch',
-      },
+    // A saved answer is not asked for again.
+    expect(await harness.createCalls(key)).toBe(sent);
+    const watch = {
+      ticket: { tenant_id: key.tenantId, idempotency_key: key.idempotencyKey, reason: 'late-success-watch' },
       delaySeconds: 900,
+    };
+    expect(harness.tickets).toContainEqual(watch);
+    // The watch goes on until the PSP has forgotten the key.
+    harness.tickets.length = 0;
+    await harness.task().resume(key, 'late-success-watch');
+    expect(harness.tickets).toEqual([watch]);
+    harness.tickets.length = 0;
+    harness.clock.shift(25 * HOURS_MS);
+    await harness.task().resume(key, 'late-success-watch');
+    expect(harness.tickets).toEqual([]);
+  });
+
+  it('counts the bound from the answer that may have charged, not from when the charge began (rule 4)', async () => {
+    const key = harness.newKey();
+    const wish = { key, paymentMethod: 'pm_sim_error_after_charge' };
+    await harness.psp.setFault({ mode: 'down' });
+    expect(await harness.task().submit(wish)).toMatchObject({ kind: 'processing' });
+    await harness.psp.setFault({ mode: 'none' });
+    // The outage is longer than the bound, and the search shows nothing yet of what the first create charges.
+    harness.clock.shift(HOURS_MS);
+    const blind = harness.task({
+      decorate: (ports) => withPsp(ports, () => ({ lookup: () => Promise.resolve({ kind: 'absent' }) })),
     });
+    expect(await blind.submit(wish)).toMatchObject({ kind: 'processing' });
+    expect(await harness.netCharged(key)).toBe(1_999);
+    const answer = await eventually('the search shows it', async () => {
+      const given = await harness.task().submit(wish);
+      return given.kind === 'terminal' ? given : undefined;
+    });
+    expect(answer.response.status).toBe(201);
   });
 
   it('is not sent again once the PSP may have forgotten the key, and is parked for a person (rule 5)', async () => {

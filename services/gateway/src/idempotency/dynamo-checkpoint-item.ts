@@ -22,6 +22,7 @@ type Item = Readonly<Record<string, AttributeValue>>;
 /** What belongs to one step only; a move to another step removes what that one does not have. */
 export const STEP_ATTRIBUTES = [
   'psp_pending_since_epoch_ms',
+  'server_error_at_epoch_ms',
   'void_reason',
   'psp_charge_id',
   'void_attempts',
@@ -31,7 +32,11 @@ export const STEP_ATTRIBUTES = [
 ] as const;
 
 /** Step attributes in which two writes of the same decision by the same run may differ. */
-const INCIDENTAL_ATTRIBUTES: readonly string[] = ['psp_pending_since_epoch_ms', 'void_attempts'];
+const INCIDENTAL_ATTRIBUTES: readonly string[] = [
+  'psp_pending_since_epoch_ms',
+  'server_error_at_epoch_ms',
+  'void_attempts',
+];
 
 const VOID_REASONS = ['unresolved', 'psp_mismatch', 'voided_at_psp'] as const satisfies readonly VoidReason[];
 const OUTCOMES = ['SETTLED', 'VOIDED'] as const;
@@ -81,7 +86,13 @@ export function stepAttributes(checkpoint: Checkpoint): Attributes {
     case 'VALIDATED':
       return step;
     case 'PSP_PENDING':
-      return { ...step, psp_pending_since_epoch_ms: integer(checkpoint.pspPendingSinceEpochMs) };
+      return {
+        ...step,
+        psp_pending_since_epoch_ms: integer(checkpoint.pspPendingSinceEpochMs),
+        ...(checkpoint.serverErrorAtEpochMs === undefined
+          ? {}
+          : { server_error_at_epoch_ms: integer(checkpoint.serverErrorAtEpochMs) }),
+      };
     case 'VOIDING':
       return {
         ...step,
@@ -176,7 +187,13 @@ function checkpointOf(reader: DynamoItemReader): Checkpoint {
     case 'VALIDATED':
       return { step };
     case 'PSP_PENDING':
-      return { step, pspPendingSinceEpochMs: reader.integer('psp_pending_since_epoch_ms') };
+      return {
+        step,
+        pspPendingSinceEpochMs: reader.integer('psp_pending_since_epoch_ms'),
+        ...(reader.has('server_error_at_epoch_ms')
+          ? { serverErrorAtEpochMs: reader.integer('server_error_at_epoch_ms') }
+          : {}),
+      };
     case 'VOIDING':
       return {
         step,

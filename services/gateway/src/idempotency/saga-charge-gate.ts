@@ -10,9 +10,10 @@ import { refillCheckpoint } from './checkpoint-refill.ts';
 import { chargeIdOf } from './charge-key.ts';
 import type { ChargeGate, ChargeSubmission, GateAnswer, RefusalReason } from './charge-gate.ts';
 import type { CheckpointRead } from './checkpoint-store.ts';
+import type { LeaseHolder } from './key-store.ts';
 
 const RETRY_AFTER_REFUSAL_SECONDS = 2;
-const RETRY_AFTER_UNKNOWN_SECONDS = 2;
+const OUTCOME_UNKNOWN = { kind: 'outcome_unknown', retryAfterSeconds: 2 } as const;
 const FIRST_POLL_MS = 20;
 const LONGEST_POLL_MS = 250;
 
@@ -78,14 +79,14 @@ export class SagaChargeGate implements ChargeGate {
 
   private async decide(submission: ChargeSubmission, waitUntilMonotonicMs: number): Promise<GateAnswer> {
     const read = await this.read(submission);
-    if (read === undefined) return this.refused('store-unavailable');
+    if (read === undefined) return this.refuse(submission, 'store-unavailable', waitUntilMonotonicMs);
     const known = this.answerFrom(submission, read);
     if (known !== undefined) return known;
     try {
       const refusal = this.refusal(submission);
       return refusal === undefined
         ? await this.acquire(submission, read, waitUntilMonotonicMs)
-        : await this.refuse(submission, read, refusal, waitUntilMonotonicMs);
+        : await this.refuse(submission, refusal, waitUntilMonotonicMs);
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error;
       this.executor.ports.logger.warn(
@@ -93,7 +94,7 @@ export class SagaChargeGate implements ChargeGate {
         'a store is away',
       );
       // What was acquired and not launched has promised nothing; what was launched before this request has.
-      return read.kind === 'present' ? processing(read) : this.refused('store-unavailable');
+      return this.refuse(submission, 'store-unavailable', waitUntilMonotonicMs);
     }
   }
 
@@ -147,10 +148,11 @@ export class SagaChargeGate implements ChargeGate {
     if (launched.kind === 'launched') return this.run(submission, launched.run, giveBackPlace);
     giveBackPlace();
     if (launched.kind === 'fenced') return this.wait(submission, 0, waitUntilMonotonicMs);
-    void this.executor.handBack(acquired.key, acquired.holder, 0);
-    // Nothing that was acquired and not launched can charge: no recovery knows what to charge (protocol rule 18).
-    if (launched.stands === 'no') return this.refused('store-unavailable');
-    return { kind: 'outcome_unknown', retryAfterSeconds: RETRY_AFTER_UNKNOWN_SECONDS };
+    void this.executor.handBack(acquired.key, launched.holder, 0);
+    // What this run acquired and did not launch cannot charge: no recovery knows what to charge. A predecessor's launch
+    // may stand (protocol rule 18).
+    if (launched.stands === 'unknown' || acquired.takeover) return OUTCOME_UNKNOWN;
+    return this.refuse(submission, 'store-unavailable', waitUntilMonotonicMs, launched.holder);
   }
 
   /** Resolves as soon as the answer is durable; the run goes on. */
@@ -182,21 +184,57 @@ export class SagaChargeGate implements ChargeGate {
   }
 
   /**
-   * A 503 promises that nothing was charged and nothing will be: it is given only for a key that nobody has launched.
+   * A 503 promises that nothing was charged and nothing will be: it is given only for a key of which no store that
+   * answers knows a charge (protocol rule 18). On this path alone all of them are asked.
    */
   private async refuse(
     submission: ChargeSubmission,
-    read: CheckpointRead,
     reason: RefusalReason,
     waitUntilMonotonicMs: number,
+    own?: LeaseHolder,
   ): Promise<GateAnswer> {
-    if (read.kind === 'present') return processing(read);
-    const row = await this.executor.ports.keyStore.peek(submission.key);
-    if (row === undefined || row.status === 'FREED') return this.refused(reason);
-    if (row.fingerprint !== submission.fingerprint) return { kind: 'mismatch' };
-    if (row.response !== undefined) return replay(row.response);
-    if (row.leaseRemainingMs <= 0) return this.refused(reason);
-    return this.wait(submission, row.leaseRemainingMs, waitUntilMonotonicMs);
+    const { keyStore, ledger } = this.executor.ports;
+    const [read, row, entries] = await Promise.all([
+      this.read(submission),
+      this.ask(() => keyStore.peek(submission.key)),
+      this.ask(() => ledger.read(chargeIdOf(submission.key))),
+    ]);
+    const { answer: found } = row;
+    if (read !== undefined) {
+      const known = this.answerFrom(submission, read);
+      if (known !== undefined) return known;
+      const leaseRemainingMs = found?.leaseRemainingMs ?? 0;
+      if (read.kind === 'present') {
+        return leaseRemainingMs > 0
+          ? this.wait(submission, leaseRemainingMs, waitUntilMonotonicMs)
+          : processing(read);
+      }
+    }
+    if (found !== undefined && found.status !== 'FREED' && found.epoch !== own?.epoch) {
+      if (found.fingerprint !== submission.fingerprint) return { kind: 'mismatch' };
+      if (found.response !== undefined) return replay(found.response);
+      const isRunning = read !== undefined && found.leaseRemainingMs > 0;
+      return isRunning
+        ? this.wait(submission, found.leaseRemainingMs, waitUntilMonotonicMs)
+        : OUTCOME_UNKNOWN;
+    }
+    if ((entries.answer ?? []).length > 0) return OUTCOME_UNKNOWN;
+    // A key that neither the checkpoints nor the ledger knows has no charge, and one that the key store does not know
+    // has none that is younger than its retention; with neither of them nothing is known.
+    const isKnownToBeFree = (read !== undefined && entries.isAnswered) || row.isAnswered;
+    return isKnownToBeFree
+      ? { kind: 'refused', reason, retryAfterSeconds: RETRY_AFTER_REFUSAL_SECONDS }
+      : OUTCOME_UNKNOWN;
+  }
+
+  /** The answer of a store, or that it gave none. */
+  private async ask<T>(question: () => Promise<T>): Promise<{ isAnswered: boolean; answer: T | undefined }> {
+    try {
+      return { isAnswered: true, answer: await question() };
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error;
+      return { isAnswered: false, answer: undefined };
+    }
   }
 
   /** Somebody else runs the charge: waits for its answer, without a write, for a bounded time. */
@@ -255,15 +293,11 @@ export class SagaChargeGate implements ChargeGate {
     }
   }
 
-  private refused(reason: RefusalReason): GateAnswer {
-    return { kind: 'refused', reason, retryAfterSeconds: RETRY_AFTER_REFUSAL_SECONDS };
-  }
-
   /** A defect of ours, at an unknown place: the client must not conclude anything. */
   private failed(submission: ChargeSubmission, error: unknown): GateAnswer {
     const chargeId = chargeIdOf(submission.key);
     this.executor.ports.logger.error({ err: error, chargeId }, 'request failed: defect');
-    return { kind: 'outcome_unknown', retryAfterSeconds: RETRY_AFTER_UNKNOWN_SECONDS };
+    return OUTCOME_UNKNOWN;
   }
 }
 

@@ -5,7 +5,7 @@ import type { ChargeKey } from '../idempotency/charge-key.ts';
 import type { Launch } from '../idempotency/checkpoint-store.ts';
 import type { LeaseHolder } from '../idempotency/key-store.ts';
 import { launchCharge, type AcquiredKey, type LaunchOutcome } from './charge-launch.ts';
-import { resumptionOf } from './charge-resumption.ts';
+import { forgottenCharge, resumptionOf } from './charge-resumption.ts';
 import { watchForLateSuccess } from './late-success-watch.ts';
 import type { SagaPorts } from './saga-ports.ts';
 import type { SagaRun } from './saga-run.ts';
@@ -86,12 +86,13 @@ export class ChargeExecutor {
 
   private async takeOver(key: ChargeKey): Promise<'done' | 'retry-later'> {
     const { runId, leaseMs, leaseEndMonotonicMs } = this.newAcquisition();
-    const acquisition = await this.ports.keyStore.acquire(key, {
-      mode: 'takeover',
-      runId,
-      leaseMs,
-      minimumEpoch: 0,
-    });
+    const request = { runId, leaseMs, minimumEpoch: 0 };
+    let acquisition = await this.ports.keyStore.acquire(key, { ...request, mode: 'takeover' });
+    if (acquisition.kind === 'absent') {
+      const forgotten = await forgottenCharge(this.ports, key);
+      if (forgotten === undefined) return 'done';
+      acquisition = await this.ports.keyStore.acquire(key, { ...request, mode: 'run', ...forgotten });
+    }
     if (acquisition.kind !== 'won') return 'done';
     const holder = { runId, epoch: acquisition.epoch };
     const acquired: AcquiredKey = { key, holder, leaseEndMonotonicMs, takeover: true };
@@ -99,7 +100,7 @@ export class ChargeExecutor {
     if (resumption.kind !== 'launch') return 'done';
     const launched = await this.launch(acquired, resumption.launch);
     if (launched.kind === 'unavailable') {
-      await this.handBack(key, holder, 0);
+      await this.handBack(key, launched.holder, 0);
       return 'retry-later';
     }
     if (launched.kind === 'launched') await this.run(launched.run, () => undefined);

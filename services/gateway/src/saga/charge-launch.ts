@@ -18,7 +18,7 @@ export type LaunchOutcome =
   /** Somebody else holds the key by now. */
   | { readonly kind: 'fenced' }
   /** The checkpoint store did not answer. `stands`: whether the launch may be durable (protocol rule 18). */
-  | { readonly kind: 'unavailable'; readonly stands: 'no' | 'unknown' };
+  | { readonly kind: 'unavailable'; readonly stands: 'no' | 'unknown'; readonly holder: LeaseHolder };
 
 const MOST_EPOCH_RAISES = 3;
 
@@ -38,7 +38,7 @@ export async function launchCharge(
   let { holder, takeover } = acquired;
   for (let raises = 0; raises <= MOST_EPOCH_RAISES; raises += 1) {
     const attempt = await tryLaunch(ports, acquired.key, holder, launch);
-    if (attempt.kind === 'unavailable') return attempt;
+    if (attempt.kind === 'unavailable') return { ...attempt, holder };
     if (attempt.kind === 'launched') {
       const { record } = attempt;
       const start = { holder, record, takeover, leaseEndMonotonicMs: acquired.leaseEndMonotonicMs };

@@ -1,6 +1,7 @@
 import type { ChargeKey } from '../idempotency/charge-key.ts';
 import { chargeIdOf } from '../idempotency/charge-key.ts';
 import type { Launch } from '../idempotency/checkpoint-store.ts';
+import type { Epoch } from '../idempotency/epoch.ts';
 import type { LeaseHolder } from '../idempotency/key-store.ts';
 import type { ReservedEntry } from '../ledger/ledger-entry.ts';
 import type { AcquiredKey } from './charge-launch.ts';
@@ -28,6 +29,26 @@ export async function resumptionOf(ports: SagaPorts, { key, holder }: AcquiredKe
   const reserved = entries.find((entry) => entry.state === 'RESERVED');
   if (reserved !== undefined) return { kind: 'launch', launch: launchFrom(reserved) };
   return free(ports, key, holder);
+}
+
+/**
+ * What it takes to acquire a charge anew whose row the key store has lost (protocol rules 9 and 22); undefined where the
+ * other stores know no charge either.
+ */
+export async function forgottenCharge(
+  ports: SagaPorts,
+  key: ChargeKey,
+): Promise<{ fingerprint: string; minimumEpoch: Epoch } | undefined> {
+  const [checkpoint, entries] = await Promise.all([
+    ports.checkpoints.read(key),
+    ports.ledger.read(chargeIdOf(key)),
+  ]);
+  const reserved = entries.find((entry) => entry.state === 'RESERVED');
+  const isPresent = checkpoint.kind === 'present';
+  const fingerprint = reserved?.fingerprint ?? (isPresent ? checkpoint.record.fingerprint : undefined);
+  if (fingerprint === undefined) return undefined;
+  const checkpointEpoch = isPresent ? checkpoint.record.epoch : checkpoint.epoch;
+  return { fingerprint, minimumEpoch: Math.max(checkpointEpoch, ...entries.map(({ epoch }) => epoch)) + 1 };
 }
 
 /** A charge without its token: it can be looked up at the PSP, not created there. */

@@ -15,7 +15,15 @@ export type Checkpoint =
    * The PSP may have been asked, by any epoch: the only way out goes through the PSP, with the same PSP key.
    * Durable before the first byte goes out.
    */
-  | { readonly step: 'PSP_PENDING'; readonly pspPendingSinceEpochMs: number }
+  | {
+      readonly step: 'PSP_PENDING';
+      readonly pspPendingSinceEpochMs: number;
+      /**
+       * When the PSP last answered a create with an error of its own, that it may have saved under our key: from then
+       * on the charge is looked up and no create is sent (protocol rule 4).
+       */
+      readonly serverErrorAtEpochMs?: number;
+    }
   /** The ledger's slot says VOIDING: what the PSP holds is being voided, until that is certain. */
   | {
       readonly step: 'VOIDING';

@@ -8,7 +8,7 @@ import type {
 import { isTerminal, type Checkpoint, type TerminalCheckpoint } from './checkpoint.ts';
 import type { SagaRun } from './saga-run.ts';
 import type { StepResult } from './saga-step.ts';
-import { decisionOf, terminalResponseOf } from './terminal-response.ts';
+import { decisionOf, terminalResponseOf, type TerminalDecision } from './terminal-response.ts';
 
 /** The ledger of one charge, by what its slots hold. */
 interface LedgerHistory {
@@ -33,7 +33,8 @@ export async function reconcileEvidence(run: SagaRun): Promise<StepResult> {
   const history = historyOf(entries);
   if (history.reserved !== undefined) run.adopt(history.reserved);
   const { checkpoint } = run.record;
-  if (history.reserved === undefined && checkpoint.step !== 'VALIDATED') {
+  const isBeyondReserved = checkpoint.step !== 'VALIDATED' || history.decision !== undefined;
+  if (history.reserved === undefined && isBeyondReserved) {
     const appended = await run.ports.ledger.append(run.reservedEntry());
     if (appended.kind === 'taken') return { kind: 'contradicted' };
   }
@@ -76,26 +77,34 @@ async function bringCheckpointTo(
   reserved: ReservedEntry,
   { decision, voided }: LedgerHistory,
 ): Promise<StepResult> {
+  const { checkpoint } = run.record;
   if (decision?.state === 'VOIDING' && voided === undefined) {
-    return bringToVoiding(run, decision);
+    // The end was answered already, and only its entry was lost.
+    return isTerminal(checkpoint) ? restoreLedger(run, checkpoint) : bringToVoiding(run, decision);
+  }
+  if (decision === voided && voided !== undefined && voided.reason !== 'declined') {
+    const { reason, pspChargeId } = voided;
+    await run.ports.ledger.append({ ...run.envelope(), state: 'VOIDING', reason, pspChargeId });
   }
   const final = decision?.state === 'SETTLED' ? decision : voided;
   if (final === undefined) throw new Error('a decided ledger has neither SETTLED nor VOIDED');
   const entries = { reserved, final };
   run.terminalEntries = entries;
-  const { checkpoint } = run.record;
-  const response = terminalResponseOf(entries);
   if (isTerminal(checkpoint)) {
-    const outcome = checkpoint.step === 'EVENTS_EMITTED' ? checkpoint.outcome : checkpoint.step;
-    if (outcome === final.state && checkpoint.response.body === response.body) {
-      return refreshed(run, checkpoint);
-    }
+    // The bytes that were answered stay, also where a later version words its problems otherwise. Written once more,
+    // so that the item's time-to-live does not end under this run.
+    if (isSameDecision(decisionOf(checkpoint.response), final)) return moved(run, checkpoint);
     run.ports.logger.error(
       { ...run.logFields, ledger: final.state },
       'the checkpoint contradicts the ledger; the ledger is the system of record',
     );
   }
-  return moved(run, { step: final.state, response });
+  return moved(run, { step: final.state, response: terminalResponseOf(entries) });
+}
+
+function isSameDecision(answered: TerminalDecision, final: SettledEntry | VoidedEntry): boolean {
+  if (answered.state === 'VOIDED') return final.state === 'VOIDED' && answered.reason === final.reason;
+  return final.state === 'SETTLED' && answered.pspChargeId === final.pspChargeId;
 }
 
 async function bringToVoiding(run: SagaRun, decision: VoidingEntry): Promise<StepResult> {
@@ -103,11 +112,6 @@ async function bringToVoiding(run: SagaRun, decision: VoidingEntry): Promise<Ste
   if (checkpoint.step === 'VOIDING') return { kind: 'reached', state: checkpoint };
   const { reason, pspChargeId } = decision;
   return moved(run, { step: 'VOIDING', reason, pspChargeId, voidAttempts: 0 });
-}
-
-/** A terminal item taken over is written once more, so that its time-to-live does not end under this run. */
-async function refreshed(run: SagaRun, checkpoint: TerminalCheckpoint): Promise<StepResult> {
-  return moved(run, checkpoint);
 }
 
 async function moved(run: SagaRun, to: Checkpoint): Promise<StepResult> {

@@ -1,17 +1,35 @@
 import { METRICS } from '#contract/metrics';
 
 import { chargeIdOf, type ChargeKey } from '../idempotency/charge-key.ts';
+import type { LedgerEntry } from '../ledger/ledger-entry.ts';
 import type { SagaPorts } from './saga-ports.ts';
 
+/** The longest delay that SQS knows; by then the PSP's search has mostly caught up. */
+const WATCH_INTERVAL_SECONDS = 900;
+
 /**
- * Asks the PSP once more for a charge that was voided while nothing could be found there, and voids what has turned up
- * since (protocol rule 11). It needs no lease: the ledger has decided, and the void has a PSP key of its own.
+ * Has the PSP asked again, later, for what it may have taken for a charge that was closed otherwise (protocol rule 11).
+ *
+ * @throws StoreUnavailableError
+ */
+export async function sendLateSuccessWatch(ports: SagaPorts, key: ChargeKey): Promise<void> {
+  const { tenantId: tenant_id, idempotencyKey: idempotency_key } = key;
+  await ports.tickets.send(
+    { tenant_id, idempotency_key, reason: 'late-success-watch' },
+    WATCH_INTERVAL_SECONDS,
+  );
+}
+
+/**
+ * Looks a closed charge up at the PSP and voids what stands there besides what was settled. It asks again every quarter
+ * of an hour until the PSP has forgotten the key, since an absence in its search proves little. It needs no lease: the
+ * ledger has decided, and the void has a PSP key of its own.
  */
 export async function watchForLateSuccess(ports: SagaPorts, key: ChargeKey): Promise<'done' | 'retry-later'> {
   const chargeId = chargeIdOf(key);
   const entries = await ports.ledger.read(chargeId);
+  const decision = decisionIn(entries);
   const reserved = entries.find((entry) => entry.state === 'RESERVED');
-  const decision = entries.find((entry) => entry.state === 'VOIDING');
   const psp = ports.psps.get(reserved?.pspName ?? '');
   if (psp === undefined || decision === undefined) return 'done';
 
@@ -19,11 +37,16 @@ export async function watchForLateSuccess(ports: SagaPorts, key: ChargeKey): Pro
   const budget = { deadlineMonotonicMs: ports.clock.monotonicMs() + 2 * ports.settings.pspTimeoutMs };
   const found = await psp.lookup(identity, budget);
   if (found.kind === 'unknown') return 'retry-later';
-  if (found.kind === 'absent' || found.charge.state === 'voided' || found.charge.state === 'failed')
+  const mayStillTurnUp = ports.clock.nowEpochMs() - Date.parse(decision.recordedAt) < psp.keyRetentionMs;
+  if (found.kind === 'absent') {
+    if (mayStillTurnUp) await sendLateSuccessWatch(ports, key);
     return 'done';
+  }
+  const { pspChargeId, state } = found.charge;
+  if (state === 'voided' || state === 'failed') return 'done';
+  if (decision.state === 'SETTLED' && decision.pspChargeId === pspChargeId) return 'done';
 
-  const { pspChargeId } = found.charge;
-  ports.logger.warn({ chargeId, pspChargeId }, 'late success of a voided charge: voiding it as well');
+  ports.logger.warn({ chargeId, pspChargeId }, 'late success of a closed charge: voiding it');
   const outcome = await psp.void(identity, pspChargeId, budget);
   if (outcome.kind === 'unknown') return 'retry-later';
   ports.metrics.count(METRICS.lateSuccessesVoided);
@@ -37,4 +60,10 @@ export async function watchForLateSuccess(ports: SagaPorts, key: ChargeKey): Pro
     pspChargeId,
   });
   return 'done';
+}
+
+function decisionIn(entries: readonly LedgerEntry[]) {
+  return entries.find(
+    (entry) => entry.state === 'SETTLED' || entry.state === 'VOIDING' || entry.state === 'VOIDED',
+  );
 }

@@ -166,13 +166,12 @@ export class SagaRun {
     this.takeover = true;
     const raised = await this.ports.keyStore.raiseEpoch(this.key, this.currentHolder, above + 1);
     if (raised.kind === 'fenced') return false;
-    const holder = { runId: this.currentHolder.runId, epoch: raised.epoch };
-    const launched = await this.ports.checkpoints.launch(this.key, holder, {
+    this.currentHolder = { runId: this.currentHolder.runId, epoch: raised.epoch };
+    const launched = await this.ports.checkpoints.launch(this.key, this.currentHolder, {
       fingerprint: this.fingerprint,
       charge: this.charge,
     });
     if (launched.kind === 'fenced') return false;
-    this.currentHolder = holder;
     this.currentRecord = {
       ...launched.record,
       ...(this.corrected ? { fingerprint: this.fingerprint, charge: this.charge } : {}),

@@ -11,7 +11,9 @@ import type { TerminalResponse } from './terminal-response.ts';
 
 /** How often one run may find that the stores know more than it does; more is a defect, not a race. */
 const MOST_CONTRADICTIONS = 5;
-const RESUME_AFTER_FAILURE_MS = 1_000;
+/** With jitter, so that the charges of an outage do not all come back at once. */
+const SHORTEST_RESUME_AFTER_FAILURE_MS = 500;
+const LONGEST_RESUME_AFTER_FAILURE_MS = 5_000;
 
 export type RunEnd =
   | { readonly kind: 'finished' }
@@ -30,7 +32,9 @@ export async function runSaga(run: SagaRun, onTerminal: OnTerminal): Promise<Run
   try {
     end = await steps(run, onTerminal);
   } catch (error) {
-    end = { kind: 'postponed', reason: failureReason(run, error), resumeAfterMs: RESUME_AFTER_FAILURE_MS };
+    const spreadMs = LONGEST_RESUME_AFTER_FAILURE_MS - SHORTEST_RESUME_AFTER_FAILURE_MS;
+    const resumeAfterMs = SHORTEST_RESUME_AFTER_FAILURE_MS + Math.round(run.ports.random.next() * spreadMs);
+    end = { kind: 'postponed', reason: failureReason(run, error), resumeAfterMs };
   }
   if (end.kind === 'postponed') await handBack(run, end);
   if (end.kind === 'fenced') {

@@ -27,6 +27,7 @@ export const callPsp: SagaStep<'PSP_PENDING'> = {
       return { kind: 'postponed', reason: 'no-time-for-the-psp', resumeAfterMs: 0 };
     }
     const budget = { deadlineMonotonicMs: run.deadlineMonotonicMs - settings.settleReserveMs };
+    if (pending.serverErrorAtEpochMs !== undefined) return find(run, pending, budget, 'server-error');
     if (mayCreate(run, pending)) return create(run, pending, budget);
     return find(run, pending, budget, 'lookup-only');
   },
@@ -58,8 +59,17 @@ async function create(run: SagaRun, pending: PspPending, budget: PspBudget): Pro
       // Not executed by this attempt; a predecessor's may have been. Only the PSP can tell, later.
       return postponed(run, pending, outcome.reason);
     case 'unknown':
-      return find(run, pending, budget, outcome.answeredWithServerError ? 'server-error' : 'no-answer');
+      if (!outcome.answeredWithServerError) return find(run, pending, budget, 'no-answer');
+      return afterServerError(run, pending, budget);
   }
+}
+
+/** The create that was just answered may have charged: the bound for its absence begins now. */
+async function afterServerError(run: SagaRun, pending: PspPending, budget: PspBudget): Promise<StepResult> {
+  const marked = { ...pending, serverErrorAtEpochMs: run.ports.clock.nowEpochMs() };
+  const result = await run.advance(marked);
+  if (result.kind !== 'advanced') return { kind: 'fenced' };
+  return find(run, marked, budget, 'server-error');
 }
 
 async function afterApproval(
@@ -95,10 +105,13 @@ async function find(
   const resolved = fromLiveState(run, pending, found);
   if (resolved !== undefined) return resolved;
   if (found.kind !== 'absent') return postponed(run, pending, `psp-${cause}`);
-  if (ageMs(run, pending) >= run.psp.keyRetentionMs) return parked(run);
-  // Without an answer the create may still be on its way; an absence says something only once the PSP has refused it.
-  const provesAbsence = cause !== 'no-answer' && ageMs(run, pending) >= run.ports.settings.unresolvedAfterMs;
-  if (!provesAbsence) return postponed(run, pending, `psp-${cause}-and-absent`);
+  // Without an answer a create may still be on its way; an absence says something only once the PSP has answered it,
+  // and long enough ago for its search to have caught up.
+  const answeredMs = run.ports.clock.nowEpochMs() - (pending.serverErrorAtEpochMs ?? Infinity);
+  if (answeredMs < run.ports.settings.unresolvedAfterMs) {
+    const isForgotten = ageMs(run, pending) >= run.psp.keyRetentionMs;
+    return isForgotten ? parked(run) : postponed(run, pending, `psp-${cause}-and-absent`);
+  }
   return answered({ kind: 'void', reason: 'unresolved', pspChargeId: undefined });
 }
 

@@ -1,6 +1,8 @@
 import { METRICS } from '#contract/metrics';
 
+import type { AdvanceResult } from '../../idempotency/checkpoint-store.ts';
 import type { LedgerEntry, SettledEntry, VoidedEntry, VoidingEntry } from '../../ledger/ledger-entry.ts';
+import { sendLateSuccessWatch } from '../late-success-watch.ts';
 import type { SagaRun } from '../saga-run.ts';
 import type { PspVerdict, SagaStep, StepResult } from '../saga-step.ts';
 import { terminalResponseOf } from '../terminal-response.ts';
@@ -33,21 +35,32 @@ async function settle(run: SagaRun, verdict: Extract<PspVerdict, { kind: 'settle
   const { pspChargeId } = verdict;
   const entry: SettledEntry = { ...run.envelope(), state: 'SETTLED', amountMinor, currency, pspChargeId };
   const result = await close(run, entry);
-  if (result.kind === 'contradicted') await voidLateSuccess(run, pspChargeId);
-  return result;
+  if (result.kind !== 'slot_taken') return result;
+  if (!isSettledBy(result.standing, pspChargeId)) await voidLateSuccess(run, result.standing, pspChargeId);
+  return { kind: 'contradicted' };
 }
 
 async function decline(run: SagaRun, verdict: Extract<PspVerdict, { kind: 'decline' }>): Promise<StepResult> {
   const { declineCode, pspChargeId } = verdict;
-  return close(run, { ...run.envelope(), state: 'VOIDED', reason: 'declined', declineCode, pspChargeId });
+  const result = await close(run, {
+    ...run.envelope(),
+    state: 'VOIDED',
+    reason: 'declined',
+    declineCode,
+    pspChargeId,
+  });
+  return result.kind === 'slot_taken' ? { kind: 'contradicted' } : result;
 }
 
 /** Takes the decision slot with the end of the charge. */
-async function close(run: SagaRun, final: SettledEntry | VoidedEntry): Promise<StepResult> {
+async function close(
+  run: SagaRun,
+  final: SettledEntry | VoidedEntry,
+): Promise<StepResult | Extract<AdvanceResult, { kind: 'slot_taken' }>> {
   const entries = { reserved: run.reservedEntry(), final };
   const state = { step: final.state, response: terminalResponseOf(entries) } as const;
   const result = await run.advance(state, final);
-  if (result.kind !== 'advanced') return { kind: result.kind === 'fenced' ? 'fenced' : 'contradicted' };
+  if (result.kind !== 'advanced') return result;
   run.terminalEntries = entries;
   run.ended = true;
   run.ports.metrics.count(final.state === 'SETTLED' ? METRICS.chargesSettled : METRICS.chargesVoided);
@@ -69,32 +82,19 @@ async function decideToVoid(
 
 /**
  * The PSP approved a charge that was decided otherwise before: what it took is given back, whoever holds the lease by
- * now. The void has a PSP key of its own, so that two runs which do this do it once.
+ * now. The void has a PSP key of its own, so that two runs which do this do it once. The ticket goes first: should this
+ * run end here, the watch finds what it leaves.
  */
-async function voidLateSuccess(run: SagaRun, pspChargeId: string): Promise<void> {
-  const decision = decisionIn(await run.ports.ledger.read(run.chargeId));
-  if (decision === undefined || isSettledBy(decision, pspChargeId)) return;
-  run.ports.metrics.count(METRICS.lateSuccessesVoided);
-  run.ports.logger.warn(
-    { ...run.logFields, pspChargeId },
-    'late success of a voided charge: voiding it as well',
-  );
-  const { clock, settings, ledger, tickets } = run.ports;
+async function voidLateSuccess(run: SagaRun, standing: LedgerEntry, pspChargeId: string): Promise<void> {
+  run.ports.logger.warn({ ...run.logFields, pspChargeId }, 'late success of a closed charge: voiding it');
+  const { clock, settings, ledger, metrics } = run.ports;
+  await sendLateSuccessWatch(run.ports, run.key);
   const budget = { deadlineMonotonicMs: clock.monotonicMs() + 2 * settings.pspTimeoutMs };
   const outcome = await run.psp.void(run.identity, pspChargeId, budget);
-  if (outcome.kind === 'unknown') {
-    const { tenantId: tenant_id, idempotencyKey: idempotency_key } = run.key;
-    await tickets.send({ tenant_id, idempotency_key, reason: 'late-success-watch' }, 0);
-    return;
-  }
+  if (outcome.kind === 'unknown') return;
+  metrics.count(METRICS.lateSuccessesVoided);
   // Written under the epoch of the decision that it completes: a fenced run adds nothing of its own.
-  await ledger.append({ ...run.envelope(decision.epoch), state: 'LATE_SUCCESS_VOIDED', pspChargeId });
-}
-
-function decisionIn(entries: readonly LedgerEntry[]): SettledEntry | VoidingEntry | VoidedEntry | undefined {
-  return entries.find(
-    (entry) => entry.state === 'SETTLED' || entry.state === 'VOIDING' || entry.state === 'VOIDED',
-  );
+  await ledger.append({ ...run.envelope(standing.epoch), state: 'LATE_SUCCESS_VOIDED', pspChargeId });
 }
 
 function isSettledBy(decision: LedgerEntry, pspChargeId: string): boolean {

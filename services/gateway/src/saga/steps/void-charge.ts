@@ -2,6 +2,7 @@ import { METRICS } from '#contract/metrics';
 
 import type { VoidedEntry } from '../../ledger/ledger-entry.ts';
 import type { Checkpoint } from '../checkpoint.ts';
+import { sendLateSuccessWatch } from '../late-success-watch.ts';
 import type { SagaRun } from '../saga-run.ts';
 import type { SagaStep, StepResult } from '../saga-step.ts';
 import { terminalResponseOf } from '../terminal-response.ts';
@@ -9,8 +10,6 @@ import { terminalResponseOf } from '../terminal-response.ts';
 /** From this many rounds on, a void that does not hold is an operator's business as well. */
 const ALARMING_VOID_ATTEMPTS = 5;
 const LONGEST_RESUME_AFTER_MS = 60_000;
-/** The longest delay that SQS knows; by then the PSP's search has caught up. */
-const LATE_SUCCESS_WATCH_SECONDS = 900;
 
 type Voiding = Extract<Checkpoint, { step: 'VOIDING' }>;
 
@@ -23,7 +22,7 @@ export const voidCharge: SagaStep<'VOIDING'> = {
   from: ['VOIDING'],
   needsLease: true,
   async run(run, voiding) {
-    const { settings, ledger } = run.ports;
+    const { settings } = run.ports;
     if (!run.hasTimeFor(settings.pspTimeoutMs + settings.settleReserveMs)) {
       return { kind: 'postponed', reason: 'no-time-for-the-void', resumeAfterMs: 0 };
     }
@@ -31,7 +30,8 @@ export const voidCharge: SagaStep<'VOIDING'> = {
     const outcome = await run.psp.void(run.identity, voiding.pspChargeId, budget);
     if (outcome.kind === 'unknown') return voidFailed(run, voiding, outcome.reason);
 
-    if (voiding.reason === 'unresolved') await watchForLateSuccess(run);
+    // Rule 11 stays armed: the PSP is asked again when its search has caught up.
+    if (voiding.reason === 'unresolved') await sendLateSuccessWatch(run.ports, run.key);
     const pspChargeId = outcome.kind === 'voided' ? outcome.pspChargeId : voiding.pspChargeId;
     const final: VoidedEntry = {
       ...run.envelope(),
@@ -40,10 +40,7 @@ export const voidCharge: SagaStep<'VOIDING'> = {
       declineCode: undefined,
       pspChargeId,
     };
-    // The answer is a function of what the ledger holds, so that it is rendered from RESERVED as it stands there.
-    const reserved = (await ledger.read(run.chargeId)).find((entry) => entry.state === 'RESERVED');
-    if (reserved === undefined) return { kind: 'contradicted' };
-    const entries = { reserved, final };
+    const entries = { reserved: run.reservedEntry(), final };
     const state = { step: 'VOIDED', response: terminalResponseOf(entries) } as const;
     const result = await run.advance(state, final);
     if (result.kind !== 'advanced') return { kind: result.kind === 'fenced' ? 'fenced' : 'contradicted' };
@@ -65,16 +62,4 @@ async function voidFailed(run: SagaRun, voiding: Voiding, reason: string): Promi
   const backoffMs = Math.min(500 * 2 ** voidAttempts, LONGEST_RESUME_AFTER_MS);
   const resumeAfterMs = Math.round(run.ports.random.next() * backoffMs);
   return { kind: 'postponed', reason: `void-${reason}`, resumeAfterMs };
-}
-
-/** Protocol rule 11 stays armed: the PSP is asked once more when its search has certainly caught up. */
-async function watchForLateSuccess(run: SagaRun): Promise<void> {
-  await run.ports.tickets.send(
-    {
-      tenant_id: run.key.tenantId,
-      idempotency_key: run.key.idempotencyKey,
-      reason: 'late-success-watch',
-    },
-    LATE_SUCCESS_WATCH_SECONDS,
-  );
 }
