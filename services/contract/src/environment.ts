@@ -33,7 +33,10 @@ export const gatewayEnvironment = z
     LEDGER_TABLE: z.string().min(1),
     TENANTS_TABLE: z.string().min(1),
     EVENT_BUS_NAME: z.string().min(1),
-    /** One PostgreSQL URL a shard, in the order of the shards. */
+    /**
+     * One PostgreSQL URL a shard, in the order of the shards: all of them in every region, because a key's slot must
+     * lead to the same shard everywhere. Without a password, the user signs in by IAM. In production over TLS only.
+     */
     DATABASE_URLS: commaSeparatedUrls,
     /** Connections to each shard. */
     DATABASE_POOL_SIZE: z.coerce.number().int().positive().default(16),
@@ -86,6 +89,12 @@ function checkTransport(
 
 export type GatewayEnvironment = z.infer<typeof gatewayEnvironment>;
 
+/** The command that migrates the key store's shards. */
+export const migrationCommandEnvironment = z.object({
+  LOG_LEVEL: shared.LOG_LEVEL,
+  DATABASE_URLS: commaSeparatedUrls,
+});
+
 const sweeperShared = {
   ...shared,
   /** Rows that one run takes from one shard at most. */
@@ -102,11 +111,30 @@ export const sweeperEnvironment = z.object({
   DATABASE_NAME: z.string().min(1),
 });
 
+/** Migrations as a Lambda, which a deployment runs before the tasks of its version. */
+export const migrationEnvironment = z.object({
+  NODE_ENV: shared.NODE_ENV,
+  LOG_LEVEL: shared.LOG_LEVEL,
+  /** One URL a shard: the cluster's own endpoint, the owner's name, no password. */
+  DATABASE_URLS: commaSeparatedUrls,
+  /** Comma-separated ARNs of the owners' secrets, in the order of the URLs. */
+  DATABASE_SECRET_ARNS: z.string().transform((value) => value.split(',')),
+});
+
 /** Sweeper as a process beside a local run: reaches its shards through `pg`. */
 export const localSweeperEnvironment = z.object({
   ...sweeperShared,
   DATABASE_URLS: commaSeparatedUrls,
   SWEEP_INTERVAL_MS: milliseconds,
+});
+
+/** Archiver of the ledger as a Lambda. */
+export const auditArchiverEnvironment = z.object({
+  NODE_ENV: shared.NODE_ENV,
+  LOG_LEVEL: shared.LOG_LEVEL,
+  AWS_REGION: shared.AWS_REGION,
+  /** Bucket under Object Lock that the entries of this region are archived in. */
+  AUDIT_BUCKET: z.string().min(1),
 });
 
 /** A variable that is missing or wrong; the message names every one of them. */

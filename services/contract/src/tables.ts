@@ -14,9 +14,26 @@ export const CHECKPOINTS = {
 export const LEDGER = {
   partitionKey: 'charge_id',
   sortKey: 'seq',
+  /** The region that wrote an entry; a replica's stream is filtered by it. */
+  originRegion: 'origin_region',
 } as const;
 
 /** Tenants and their API keys, told apart by the prefix of the id (`tenant#…`, `api-key#…`). */
 export const TENANTS = {
+  partitionKey: 'id',
+} as const;
+
+/** Events that PSPs told us of by webhook: one item per event, so that a repeat is dropped. */
+export const WEBHOOK_EVENTS = {
+  /** The PSP's name and its id of the event (`stripe#evt_…`). */
+  partitionKey: 'id',
+  timeToLive: 'expires_at',
+} as const;
+
+/**
+ * Shard map: which region and shard a key's slot belongs to, by a lease. Strongly consistent over both regions
+ * (MRSC), so it has neither a time to live nor transactions.
+ */
+export const SHARD_MAP = {
   partitionKey: 'id',
 } as const;

@@ -2,15 +2,12 @@ import { env } from 'node:process';
 
 import { pino } from 'pino';
 
-import { gatewayEnvironment, readEnvironment } from '#contract/environment';
+import { migrationCommandEnvironment, readEnvironment } from '#contract/environment';
 
 import { migrateShards } from './migrate-shards.ts';
 
 /** The command: brings the schema of every shard in DATABASE_URLS up to date. */
-const { DATABASE_URLS, LOG_LEVEL } = readEnvironment(
-  gatewayEnvironment.pick({ DATABASE_URLS: true, LOG_LEVEL: true }),
-  env,
-);
+const { DATABASE_URLS, LOG_LEVEL } = readEnvironment(migrationCommandEnvironment, env);
 const log = pino({ name: 'migrate', level: LOG_LEVEL });
 
 await migrateShards(DATABASE_URLS, {
