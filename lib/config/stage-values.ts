@@ -1,3 +1,5 @@
+import type { aws_logs as logs } from 'aws-cdk-lib';
+
 /** The values by which the stages differ. Everything else is the same in each of them. */
 export interface StageValues {
   /** `dev` or `prod`: the first part of every stack's path and of every physical name. */
@@ -10,12 +12,15 @@ export interface StageValues {
   readonly shardMapWitnessRegion: string;
   /** Shards of the key store; their primary regions alternate. */
   readonly shardCount: number;
+  readonly network: NetworkValues;
   readonly keyStore: KeyStoreValues;
+  /** What the busiest tables are ready for from their first second; absent: what DynamoDB gives a new table. */
+  readonly warmThroughput: WarmThroughputValues | undefined;
   readonly gateway: GatewayValues;
   readonly audit: AuditValues;
   /** Name that clients use, in a hosted zone that exists. */
   readonly domain: DomainValues;
-  readonly logRetentionDays: number;
+  readonly logRetentionDays: logs.RetentionDays;
   /** E-mail address or none; alarms go to an SNS topic that it is subscribed to. */
   readonly alarmEmail: string | undefined;
   /**
@@ -34,10 +39,26 @@ export interface RegionValues {
   readonly vpcCidr: string;
 }
 
+export interface NetworkValues {
+  /** Ways out to the PSPs; one a zone, so that the loss of a zone takes no other zone's way out. */
+  readonly natGateways: number;
+}
+
 export interface KeyStoreValues {
-  /** Instance type of the writers, such as `r8g.4xlarge`. */
+  /**
+   * Instance type of the writers, such as `r8g.4xlarge`. A global database takes memory-optimized classes only, and
+   * Serverless v2 from 8 ACUs on (Aurora's user guide, configuration requirements of a global database).
+   */
   readonly instanceType: string;
   readonly readersPerShard: number;
+  readonly backupRetentionDays: number;
+  /** I/O-Optimized storage: dearer by the hour, but without a charge for each write. */
+  readonly ioOptimized: boolean;
+}
+
+export interface WarmThroughputValues {
+  readonly readUnitsPerSecond: number;
+  readonly writeUnitsPerSecond: number;
 }
 
 export interface GatewayValues {
@@ -46,6 +67,11 @@ export interface GatewayValues {
   /** Tasks in each region; the other region's load fits on top of its own (N+1 regions). */
   readonly minimumTasks: number;
   readonly maximumTasks: number;
+  /**
+   * What one address may send in five minutes before the firewall answers in the gateway's place. A guard against
+   * one client's runaway loop, far above what a client needs: tenants send from few addresses.
+   */
+  readonly maximumRequestsPerAddress: number;
 }
 
 export interface AuditValues {

@@ -1,3 +1,5 @@
+import { aws_logs as logs } from 'aws-cdk-lib';
+
 import type { StageValues } from './stage-values.ts';
 
 const US_EAST_1_ZONES = ['us-east-1a', 'us-east-1b', 'us-east-1c'] as const;
@@ -22,11 +24,20 @@ export function devStage(owner: OwnerValues): StageValues {
     ],
     shardMapWitnessRegion: 'us-east-2',
     shardCount: 2,
-    keyStore: { instanceType: 't4g.medium', readersPerShard: 0 },
-    gateway: { cpuUnits: 512, memoryMiB: 1_024, minimumTasks: 1, maximumTasks: 4 },
+    network: { natGateways: 1 },
+    // The cheapest class that a global database takes.
+    keyStore: { instanceType: 'r6g.large', readersPerShard: 0, backupRetentionDays: 1, ioOptimized: false },
+    warmThroughput: undefined,
+    gateway: {
+      cpuUnits: 512,
+      memoryMiB: 1_024,
+      minimumTasks: 1,
+      maximumTasks: 4,
+      maximumRequestsPerAddress: 60_000,
+    },
     audit: { retentionDays: 1 },
     domain: domainOf(owner, 'dev'),
-    logRetentionDays: 7,
+    logRetentionDays: logs.RetentionDays.ONE_WEEK,
     alarmEmail: owner.alarmEmail,
     destroyableBecause: 'dev holds test charges only and is torn down when nobody works on it',
     withConsumers: true,
@@ -43,11 +54,21 @@ export function prodStage(owner: OwnerValues): StageValues {
     ],
     shardMapWitnessRegion: 'us-east-2',
     shardCount: 8,
-    keyStore: { instanceType: 'r8g.4xlarge', readersPerShard: 1 },
-    gateway: { cpuUnits: 4_096, memoryMiB: 8_192, minimumTasks: 60, maximumTasks: 400 },
+    network: { natGateways: US_EAST_1_ZONES.length },
+    keyStore: { instanceType: 'r8g.4xlarge', readersPerShard: 1, backupRetentionDays: 35, ioOptimized: true },
+    // The most that the default quota of a table allows. It cannot be lowered again, and is raised with the quota.
+    warmThroughput: { readUnitsPerSecond: 40_000, writeUnitsPerSecond: 40_000 },
+    gateway: {
+      cpuUnits: 4_096,
+      memoryMiB: 8_192,
+      // What one region needs to carry all 50,000 charges a second, so that losing the other starts no task.
+      minimumTasks: 100,
+      maximumTasks: 400,
+      maximumRequestsPerAddress: 3_000_000,
+    },
     audit: { retentionDays: 2_557 },
     domain: domainOf(owner, 'pay'),
-    logRetentionDays: 365,
+    logRetentionDays: logs.RetentionDays.ONE_YEAR,
     alarmEmail: owner.alarmEmail,
     destroyableBecause: undefined,
     withConsumers: false,

@@ -26,7 +26,6 @@ import { createStripeClient } from '#gateway/psp/stripe-client';
 import { StripePaymentServiceProvider } from '#gateway/psp/stripe-payment-service-provider';
 import { ChargeExecutor } from '#gateway/saga/charge-executor';
 import type { SagaPorts, SagaSettings } from '#gateway/saga/saga-ports';
-import { LOCAL_RESOURCES } from '#local-cloud/local-resources';
 
 import { SimulatorProcess } from '../psp-simulator/simulator-process.ts';
 import { newKey } from './api-client.ts';
@@ -101,7 +100,7 @@ export class SagaHarness {
         credentials: TEST_CREDENTIALS,
         maxAttempts: 1,
       }),
-      eventBusName: LOCAL_RESOURCES.eventBus.name,
+      eventBusName: testCloud().resources.eventBus.name,
       clock,
       random,
       metrics,

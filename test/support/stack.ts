@@ -14,7 +14,6 @@ import { Client } from 'pg';
 
 import type { Consumer, PaymentEventDetail } from '#contract/events';
 import { migrateShards } from '#gateway/idempotency/migrations/migrate-shards';
-import { LOCAL_RESOURCES } from '#local-cloud/local-resources';
 
 import type { CrashPoint } from './crash-points.ts';
 import { TEST_CREDENTIALS, TEST_REGION } from './test-aws.ts';
@@ -62,13 +61,14 @@ export async function startStack(): Promise<Stack> {
   });
   const dynamodb = new DynamoDBClient({ ...AWS, endpoint: cloud.dynamodbEndpoint });
   const sqs = new SQSClient({ ...AWS, endpoint: cloud.sqsEndpoint });
-  await seedTenant(dynamodb);
+  const { names } = cloud.resources;
+  await seedTenant(dynamodb, names.tenantsTable);
   const queueUrl = async (name: string): Promise<string> => {
     const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: name }));
     if (QueueUrl === undefined) throw new Error(`there is no queue ${name}`);
     return QueueUrl;
   };
-  const environment = environmentOf(cloud, await queueUrl(LOCAL_RESOURCES.recoveryQueueName));
+  const environment = environmentOf(cloud, await queueUrl(names.recoveryQueue));
   const children: ChildProcess[] = [];
   return {
     cloud,
@@ -84,8 +84,8 @@ export async function startStack(): Promise<Stack> {
     startSweeper: () => {
       children.push(spawnNode('services/sweeper/src/main.ts', { ...environment, SWEEP_INTERVAL_MS: '500' }));
     },
-    takeEvents: async (consumer) => takeEvents(sqs, await queueUrl(`charge-once-${consumer}`)),
-    ledgerStates: (chargeId) => ledgerStates(dynamodb, chargeId),
+    takeEvents: async (consumer) => takeEvents(sqs, await queueUrl(names.consumerQueues[consumer])),
+    ledgerStates: (chargeId) => ledgerStates(dynamodb, names.ledgerTable, chargeId),
     query: async (sql, values) => {
       const rows = await Promise.all(cloud.postgresUrls.map((url) => query(url, sql, values)));
       return rows.flat();
@@ -103,6 +103,7 @@ export async function startStack(): Promise<Stack> {
 const AWS = { region: TEST_REGION, credentials: TEST_CREDENTIALS };
 
 function environmentOf(cloud: TestCloud, recoveryQueueUrl: string): Record<string, string> {
+  const { names, eventBus } = cloud.resources;
   return {
     NODE_ENV: 'test',
     LOG_LEVEL: 'error',
@@ -115,10 +116,10 @@ function environmentOf(cloud: TestCloud, recoveryQueueUrl: string): Record<strin
     AWS_ENDPOINT_URL_SQS: cloud.sqsEndpoint,
     AWS_ENDPOINT_URL_EVENTBRIDGE: cloud.eventBridgeEndpoint,
     DATABASE_URLS: cloud.postgresUrls.join(','),
-    CHECKPOINTS_TABLE: LOCAL_RESOURCES.tables.checkpoints.name,
-    LEDGER_TABLE: LOCAL_RESOURCES.tables.ledger.name,
-    TENANTS_TABLE: LOCAL_RESOURCES.tables.tenants.name,
-    EVENT_BUS_NAME: LOCAL_RESOURCES.eventBus.name,
+    CHECKPOINTS_TABLE: names.checkpointsTable,
+    LEDGER_TABLE: names.ledgerTable,
+    TENANTS_TABLE: names.tenantsTable,
+    EVENT_BUS_NAME: eventBus.name,
     RECOVERY_QUEUE_URL: recoveryQueueUrl,
     STRIPE_API_BASE: cloud.pspSimulatorUrl,
     STRIPE_SECRET_KEY: 'sk_test_local',
@@ -173,7 +174,7 @@ async function kill(child: ChildProcess): Promise<void> {
   await once(child, 'exit');
 }
 
-async function seedTenant(dynamodb: DynamoDBClient): Promise<void> {
+async function seedTenant(dynamodb: DynamoDBClient, tableName: string): Promise<void> {
   const hash = createHash('sha256').update(TENANT.apiKey).digest('hex');
   const text = (S: string) => ({ S });
   const items = [
@@ -191,9 +192,7 @@ async function seedTenant(dynamodb: DynamoDBClient): Promise<void> {
     },
   ];
   const puts = items.map((Item) => ({ PutRequest: { Item } }));
-  await dynamodb.send(
-    new BatchWriteItemCommand({ RequestItems: { [LOCAL_RESOURCES.tables.tenants.name]: puts } }),
-  );
+  await dynamodb.send(new BatchWriteItemCommand({ RequestItems: { [tableName]: puts } }));
 }
 
 async function takeEvents(sqs: SQSClient, QueueUrl: string): Promise<PaymentEventDetail[]> {
@@ -205,10 +204,14 @@ async function takeEvents(sqs: SQSClient, QueueUrl: string): Promise<PaymentEven
   return Messages.map(({ Body = '' }) => (JSON.parse(Body) as { detail: PaymentEventDetail }).detail);
 }
 
-async function ledgerStates(dynamodb: DynamoDBClient, chargeId: string): Promise<string[]> {
+async function ledgerStates(
+  dynamodb: DynamoDBClient,
+  tableName: string,
+  chargeId: string,
+): Promise<string[]> {
   const { Items = [] } = await dynamodb.send(
     new QueryCommand({
-      TableName: LOCAL_RESOURCES.tables.ledger.name,
+      TableName: tableName,
       KeyConditionExpression: 'charge_id = :id',
       ExpressionAttributeValues: { ':id': { S: chargeId } },
       ConsistentRead: true,

@@ -59,6 +59,7 @@ try {
     sqsEndpoint: cloud.sqsEndpoint,
     eventBridgeEndpoint: cloud.eventBridgeEndpoint,
     pspSimulatorUrl: cloud.pspUrl,
+    resources: cloud.resources,
   };
   console.log(JSON.stringify(description));
 } catch (error) {

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 
+import type { ResourceDefinitions } from '#local-cloud/resource-definitions';
+
 const testCloudSchema = z.object({
   /** Superuser URLs of the embedded PostgreSQL servers, one a shard; each test creates its own database. */
   postgresUrls: z.array(z.string()),
@@ -8,6 +10,8 @@ const testCloudSchema = z.object({
   eventBridgeEndpoint: z.string(),
   /** A simulator of Stripe that all tests share; charges of different tests do not meet. */
   pspSimulatorUrl: z.string(),
+  /** What the synthesised templates declare, made on the servers above. */
+  resources: z.custom<ResourceDefinitions>((value) => typeof value === 'object' && value !== null),
 });
 
 export type TestCloud = z.infer<typeof testCloudSchema>;

@@ -66,4 +66,17 @@ describe('the sweeper as a Lambda', () => {
         .sort(),
     );
   });
+
+  it('sweeps the shard that it is asked to sweep, and no other', async () => {
+    const asked = await insertKeyRow(database, {}, 1);
+    const other = await insertKeyRow(database, {}, 0);
+    await expect(invoke({ clusterArn: clusterArn('two') })).resolves.toMatchObject({ failures: [] });
+    const bodies = (await queue.drain()).join();
+    expect(bodies).toContain(asked.idempotencyKey);
+    expect(bodies).not.toContain(other.idempotencyKey);
+  });
+
+  it('does not take a cluster that it was not told of', async () => {
+    await expect(invoke({ clusterArn: clusterArn('unknown') })).rejects.toThrow(RangeError);
+  });
 });

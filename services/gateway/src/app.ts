@@ -3,13 +3,15 @@ import type { GatewayEnvironment } from '#contract/environment';
 import { EventBridgeEventPublisher } from './events/eventbridge-event-publisher.ts';
 import { createHttpApp } from './http/http-app.ts';
 import { startHttpServer, type HttpServer } from './http/http-server.ts';
+import { selfSignedCertificate, type TlsIdentity } from './http/self-signed-certificate.ts';
 import { AuroraKeyStore } from './idempotency/aurora-key-store.ts';
-import { auroraPool } from './idempotency/aurora-pool.ts';
+import { auroraPool, type AuroraTls } from './idempotency/aurora-pool.ts';
 import { DynamoCheckpointStore } from './idempotency/dynamo-checkpoint-store.ts';
 import { SagaChargeGate } from './idempotency/saga-charge-gate.ts';
 import { StaticShardMap } from './idempotency/shard-map.ts';
 import { DynamoLedger } from './ledger/dynamo-ledger.ts';
 import { awsClients, type AwsClients } from './platform/aws-clients.ts';
+import type { Clock } from './platform/clock.ts';
 import { DynamoRequests } from './platform/dynamo-requests.ts';
 import { EmfMetrics } from './platform/emf-metrics.ts';
 import { pinoLogger } from './platform/pino-logger.ts';
@@ -71,7 +73,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     metrics,
   });
   const { HOST: host, PORT: port, LISTEN_REUSE_PORT: reusePort } = environment;
-  const server = await startHttpServer(app, { host, port, reusePort, random, logger });
+  const server = await startHttpServer(app, {
+    host,
+    port,
+    reusePort,
+    ...tlsOf(options, clock),
+    random,
+    logger,
+  });
   const recovery = new RecoveryWorker({
     sqs: parts.aws.sqs,
     queueUrl: environment.RECOVERY_QUEUE_URL,
@@ -88,6 +97,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     logger,
     stop: () => stopGateway({ server, recovery, executor, parts, stopTimeoutMs }),
   };
+}
+
+function tlsOf({ environment, task }: GatewayOptions, clock: Clock): { readonly tls?: TlsIdentity } {
+  const { NODE_ENV, SERVE_TLS = NODE_ENV === 'production' } = environment;
+  return SERVE_TLS ? { tls: selfSignedCertificate({ name: task, nowEpochMs: clock.nowEpochMs() }) } : {};
 }
 
 interface GatewayParts {
@@ -107,7 +121,7 @@ function buildParts({ environment, task, decoratePorts }: GatewayOptions): Gatew
   const aws = awsClients({ region });
   const requests = new DynamoRequests({ client: aws.dynamodb, clock, random });
   const pools = environment.DATABASE_URLS.map((databaseUrl) =>
-    auroraPool({ databaseUrl, size: environment.DATABASE_POOL_SIZE, logger }),
+    auroraPool({ databaseUrl, size: environment.DATABASE_POOL_SIZE, logger, ...databaseTls(environment) }),
   );
   const events = new EventBridgeEventPublisher({
     client: aws.eventBridge,
@@ -141,6 +155,11 @@ function buildParts({ environment, task, decoratePorts }: GatewayOptions): Gatew
       await metrics.close();
     },
   };
+}
+
+/** In production the way to the key store is encrypted and its other end verified, whatever a URL says. */
+function databaseTls({ NODE_ENV, AWS_REGION: region }: GatewayEnvironment): { readonly tls?: AuroraTls } {
+  return NODE_ENV === 'production' ? { tls: { region } } : {};
 }
 
 function sagaSettings(environment: GatewayEnvironment): SagaSettings {

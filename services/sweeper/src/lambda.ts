@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { RDSDataClient } from '@aws-sdk/client-rds-data';
 import { SQSClient } from '@aws-sdk/client-sqs';
+import { z } from 'zod';
 
 import { readEnvironment, sweeperEnvironment } from '#contract/environment';
 
@@ -42,14 +43,18 @@ const shards = environment.DATABASE_CLUSTER_ARNS.map((clusterArn, index) => {
   return new DataApiSweptShard(dataApi, { clusterArn, secretArn, database: environment.DATABASE_NAME });
 });
 
+/** What the schedule of a shard passes: the cluster to be swept. Absent: all of them. */
+const sweepRequest = z.object({ clusterArn: z.string().optional() });
+
 /**
  * One sweep, for EventBridge Scheduler. Two at once do no harm.
  *
  * @throws SweepIncompleteError so that the invocation counts as failed, after everything that could be done was done
+ * @throws RangeError for a cluster that this function was not told of
  */
-export async function handler(): Promise<SweepReport> {
+export async function handler(event: unknown = {}): Promise<SweepReport> {
   const report = await sweep({
-    shards,
+    shards: shardsOf(sweepRequest.parse(event)),
     tickets,
     count: (metric, value) => process.stdout.write(`${emfMetricLine(metric, value, Date.now())}\n`),
     monotonicMs: () => performance.now(),
@@ -59,4 +64,11 @@ export async function handler(): Promise<SweepReport> {
   logSweep(log, report);
   if (report.failures.length > 0) throw new SweepIncompleteError(report);
   return report;
+}
+
+function shardsOf({ clusterArn }: z.infer<typeof sweepRequest>): readonly DataApiSweptShard[] {
+  if (clusterArn === undefined) return shards;
+  const shard = shards.find(({ name }) => name === clusterArn);
+  if (shard === undefined) throw new RangeError(`cluster ${clusterArn} is none of this function's`);
+  return [shard];
 }

@@ -1,11 +1,20 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 
 import { PROBLEMS, type ProblemSlug } from '#contract/problem-types';
 
 import type { Logger } from '../platform/logger.ts';
 import type { Random } from '../platform/random.ts';
+import { PendingHandshakes } from './pending-handshakes.ts';
 import { fieldProblem, problemBody, type ProblemOptions } from './problem.ts';
+import type { TlsIdentity } from './self-signed-certificate.ts';
 
 /** Above the idle timeout of the load balancer (60 s), so that never the server closes a connection in use. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
@@ -13,6 +22,8 @@ const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 const HEADERS_TIMEOUT_MS = 80_000;
 /** For the whole request to arrive; the app bounds the body far more tightly. */
 const REQUEST_TIMEOUT_MS = 90_000;
+/** For a TLS handshake; Node's own bound is two minutes. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 export interface HttpServerOptions {
   readonly host: string;
@@ -22,6 +33,8 @@ export interface HttpServerOptions {
   readonly reusePort?: boolean;
   /** Beyond it the connection is closed at once. */
   readonly maximumConnections?: number;
+  /** Serves HTTPS with it, and nothing else; absent: HTTP. */
+  readonly tls?: TlsIdentity;
   readonly random: Random;
   readonly logger: Logger;
 }
@@ -52,7 +65,7 @@ export async function startHttpServer(app: RequestListener, options: HttpServerO
 
   // Node keeps a connection on which half a head has come: without this, stopping would wait for the rest.
   function closeWhenDone(): void {
-    if (responses.size === 0) server.closeAllConnections();
+    if (responses.size === 0) closeAll();
   }
 
   function onRequest(req: IncomingMessage, res: ServerResponse): void {
@@ -65,15 +78,12 @@ export async function startHttpServer(app: RequestListener, options: HttpServerO
     app(req, res);
   }
 
-  const server = createServer(
-    {
-      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      requireHostHeader: false,
-    },
-    onRequest,
-  );
+  const server = createHttpOrHttpsServer(options.tls, onRequest);
+  const handshakes = new PendingHandshakes(server);
+  function closeAll(): void {
+    server.closeAllConnections();
+    handshakes.closeAll();
+  }
   server.maxConnections = options.maximumConnections ?? 4_096;
   // An Expect that we do not know may be ignored (RFC 9110, section 10.1.1).
   server.on('checkExpectation', onRequest);
@@ -88,11 +98,25 @@ export async function startHttpServer(app: RequestListener, options: HttpServerO
       for (const res of responses) {
         if (!res.headersSent) res.setHeader('Connection', 'close');
       }
-      const closed = closeWithin(server, responses, deadlineMs);
+      const closed = closeWithin(server, closeAll, responses, deadlineMs);
       closeWhenDone();
       return closed;
     },
   };
+}
+
+function createHttpOrHttpsServer(tls: TlsIdentity | undefined, onRequest: RequestListener): Server {
+  const options: ServerOptions = {
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    requireHostHeader: false,
+  };
+  if (tls === undefined) return createServer(options, onRequest);
+  return createTlsServer(
+    { ...options, ...tls, minVersion: 'TLSv1.2', handshakeTimeout: HANDSHAKE_TIMEOUT_MS },
+    onRequest,
+  );
 }
 
 function listen(server: Server, options: HttpServerOptions): Promise<number> {
@@ -109,6 +133,7 @@ function listen(server: Server, options: HttpServerOptions): Promise<number> {
 
 function closeWithin(
   server: Server,
+  closeAll: () => void,
   responses: ReadonlySet<ServerResponse>,
   deadlineMs: number,
 ): Promise<number> {
@@ -116,7 +141,7 @@ function closeWithin(
     let cutOff = 0;
     const timer = setTimeout(() => {
       cutOff = responses.size;
-      server.closeAllConnections();
+      closeAll();
     }, deadlineMs);
     // Closes idle connections as well.
     server.close(() => {
@@ -131,8 +156,14 @@ function refuseClient(
   error: Error & { readonly code?: string },
   socket: Duplex,
   responses: ReadonlySet<ServerResponse>,
-  { random, logger }: HttpServerOptions,
+  { random, logger, tls }: HttpServerOptions,
 ): void {
+  // Who cannot speak TLS with us cannot read an answer either.
+  if (tls !== undefined && !/^(HPE|ERR_HTTP)_/.test(error.code ?? '')) {
+    logger.debug({ code: error.code }, 'a connection was not TLS');
+    socket.destroy();
+    return;
+  }
   // Where a whole request of this connection is being served, this answer would be taken for that one's.
   const beingServed = [...responses].some(
     (res) => res.socket === socket && (res.req.complete || res.headersSent),

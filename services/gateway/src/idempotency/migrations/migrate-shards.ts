@@ -45,7 +45,8 @@ export async function migrateShards(databaseUrls: readonly string[], log: Migrat
         options: `-c lock_timeout=${LOCK_TIMEOUT_MS}`,
       },
       dir: import.meta.dirname,
-      ignorePattern: '.*\\.ts',
+      // Beside the migrations lies this code, or the bundle that it is part of.
+      ignorePattern: '(?!.*\\.sql$).*',
       direction: 'up',
       migrationsTable: 'schema_migrations',
       advisoryLockMode: 'wait',

@@ -1,0 +1,90 @@
+import { Duration } from 'aws-cdk-lib';
+import { Construct } from 'constructs';
+
+import { METRICS } from '#contract/metrics';
+
+import { expression, productCount } from './product-metrics.ts';
+import { RunbookAlarm, type AlarmSurroundings } from './runbook-alarm.ts';
+
+/** Below so many outcomes a minute a share says nothing. */
+const ENOUGH_OUTCOMES = 60;
+const FIVE_MINUTES = Duration.minutes(5);
+
+const settled = () => productCount(METRICS.chargesSettled);
+const voided = () => productCount(METRICS.chargesVoided);
+
+/** Alarms on what becomes of charges. */
+export class ChargeAlarms extends Construct {
+  constructor(scope: Construct, id: string, around: AlarmSurroundings) {
+    super(scope, id);
+    this.#single(around);
+    this.#shares(around);
+    this.#recovery(around);
+  }
+
+  /** One is one too many. */
+  #single(around: AlarmSurroundings): void {
+    const once = { threshold: 1 };
+    new RunbookAlarm(this, 'charge-parked', around, { metric: productCount(METRICS.chargesParked), ...once });
+    new RunbookAlarm(this, 'void-failing', around, { metric: productCount(METRICS.voidsFailing), ...once });
+    new RunbookAlarm(this, 'late-success-voided', around, {
+      metric: productCount(METRICS.lateSuccessesVoided),
+      ...once,
+    });
+    new RunbookAlarm(this, 'psp-circuit-open', around, {
+      metric: productCount(METRICS.pspCircuitOpened),
+      ...once,
+    });
+    new RunbookAlarm(this, 'executions-fenced', around, {
+      metric: productCount(METRICS.executionsFenced, FIVE_MINUTES),
+      threshold: 10,
+    });
+  }
+
+  /** Percentages of the charges that came to an end in the same minute. */
+  #shares(around: AlarmSurroundings): void {
+    const percentage = (of: 'postponed' | 'taken', all: string, label: string) =>
+      expression(
+        `IF(${all} >= ${ENOUGH_OUTCOMES}, 100 * FILL(${of}, 0) / (${all}), 0)`,
+        {
+          [of]: productCount(of === 'postponed' ? METRICS.chargesPostponed : METRICS.takeovers),
+          settled: settled(),
+          voided: voided(),
+        },
+        label,
+      );
+    const ended = 'FILL(settled, 0) + FILL(voided, 0)';
+    new RunbookAlarm(this, 'charges-postponed', around, {
+      metric: percentage('postponed', `${ended} + FILL(postponed, 0)`, 'Postponed charges, %'),
+      threshold: 5,
+      periods: 5,
+      periodsToAlarm: 3,
+    });
+    new RunbookAlarm(this, 'takeovers-frequent', around, {
+      metric: percentage('taken', ended, 'Takeovers, % of the charges'),
+      threshold: 1,
+      periods: 15,
+      periodsToAlarm: 10,
+    });
+  }
+
+  #recovery(around: AlarmSurroundings): void {
+    new RunbookAlarm(this, 'expired-leases-piling-up', around, {
+      // A row that stands is counted by every sweep, so that the sum of a minute is the backlog.
+      metric: productCount(METRICS.expiredLeasesFound),
+      threshold: 100,
+      periods: 15,
+    });
+    new RunbookAlarm(this, 'recovery-tickets-failing', around, {
+      metric: productCount(METRICS.recoveryTicketsFailed, FIVE_MINUTES),
+      threshold: 10,
+      periods: 3,
+    });
+    new RunbookAlarm(this, 'events-not-published', around, {
+      metric: productCount(METRICS.eventPublishFailures),
+      threshold: 1,
+      periods: 5,
+      periodsToAlarm: 3,
+    });
+  }
+}

@@ -1,0 +1,52 @@
+import { Duration, aws_cloudwatch as cloudwatch } from 'aws-cdk-lib';
+
+import { METRICS, METRICS_NAMESPACE, type MetricName } from '#contract/metrics';
+
+const PERIOD = Duration.minutes(1);
+
+/** The dimensions that the processes write their counts with: services/gateway/src/app.ts and emf-metric-line.ts. */
+const GATEWAY_DIMENSIONS = { Service: 'gateway' };
+const SWEEPER_DIMENSIONS = { service: 'sweeper' };
+
+/** Metrics that the sweeper counts; the gateway counts all others. */
+const SWEEPER_METRICS: readonly MetricName[] = [METRICS.expiredLeasesFound];
+
+/** Counts of the product itself, of one region, a minute. */
+export function productCount(name: MetricName, period = PERIOD): cloudwatch.Metric {
+  return new cloudwatch.Metric({
+    namespace: METRICS_NAMESPACE,
+    metricName: name,
+    dimensionsMap: SWEEPER_METRICS.includes(name) ? SWEEPER_DIMENSIONS : GATEWAY_DIMENSIONS,
+    statistic: cloudwatch.Stats.SUM,
+    period,
+    label: name,
+  });
+}
+
+/** Metric math over metrics by name. */
+export function expression(
+  text: string,
+  usingMetrics: Record<string, cloudwatch.IMetric>,
+  label: string,
+  period = PERIOD,
+): cloudwatch.MathExpression {
+  return new cloudwatch.MathExpression({ expression: text, usingMetrics, label, period });
+}
+
+/** CloudWatch's bound for the metrics of one alarm. */
+const METRICS_OF_AN_ALARM = 10;
+
+/**
+ * The greatest of several metrics, such as one for each shard.
+ *
+ * @throws RangeError for more metrics than an alarm may have
+ */
+export function greatest(metrics: readonly cloudwatch.IMetric[], label: string): cloudwatch.MathExpression {
+  if (metrics.length > METRICS_OF_AN_ALARM) {
+    throw new RangeError(
+      `${label}: an alarm takes ${METRICS_OF_AN_ALARM} metrics at most, not ${metrics.length}`,
+    );
+  }
+  const usingMetrics = Object.fromEntries(metrics.map((metric, index) => [`m${index}`, metric]));
+  return expression(`MAX([${Object.keys(usingMetrics).join(', ')}])`, usingMetrics, label);
+}

@@ -1,0 +1,50 @@
+import { App } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+
+import type { StageValues } from '../../lib/config/stage-values.ts';
+import { devStage, prodStage, type OwnerValues } from '../../lib/config/stages.ts';
+import { PaymentsStage, type RegionStacks } from '../../lib/payments-stage.ts';
+
+const OWNER: OwnerValues = {
+  account: undefined,
+  domainName: 'example.com',
+  hostedZoneId: 'Z00000000000EXAMPLE',
+  hostedZoneName: 'example.com',
+  alarmEmail: undefined,
+};
+
+export const DEV = devStage(OWNER);
+export const PROD = prodStage(OWNER);
+
+export interface Resource {
+  readonly Type: string;
+  readonly Properties: Readonly<Record<string, unknown>>;
+  readonly DependsOn?: readonly string[];
+  readonly DeletionPolicy?: string;
+  readonly UpdateReplacePolicy?: string;
+}
+
+/** A stage as it would be deployed, but for the code of its functions, which is tested where it runs. */
+export class StageUnderTest {
+  readonly stage: PaymentsStage;
+
+  constructor(values: StageValues) {
+    const app = new App({
+      context: { 'aws:cdk:bundling-stacks': [] },
+      // A test of its own: asked of every stack, for every test, it takes seconds.
+      builtinCloudFormationValidation: false,
+    });
+    this.stage = new PaymentsStage(app, values);
+  }
+
+  /** The first region's template of a stack, and the second's. */
+  templatesOf(stack: keyof RegionStacks): [Template, Template] {
+    const [first, second] = this.stage.regions;
+    return [Template.fromStack(first[stack]), Template.fromStack(second[stack])];
+  }
+}
+
+/** The resources of a type, by logical id. */
+export function resourcesOf(template: Template, type: string): [logicalId: string, resource: Resource][] {
+  return Object.entries(template.findResources(type)).map(([id, resource]) => [id, resource as Resource]);
+}
