@@ -4,7 +4,7 @@ import { StoreUnavailableError } from '#gateway/platform/store-unavailable-error
 
 import { decorated } from '../../support/decorated-port.ts';
 import { eventually } from '../../support/eventually.ts';
-import { Interruption } from '../../support/interruption.ts';
+import { holdingLaunch, Interruption } from '../../support/interruption.ts';
 import { SagaHarness } from '../../support/saga-harness.ts';
 import { withPsp } from '../../support/with-psp.ts';
 
@@ -53,15 +53,7 @@ describe('a request that cannot be taken', () => {
     const key = harness.newKey();
     const underWay = new Interruption();
     const first = harness.task({
-      decorate: (ports) => ({
-        ...ports,
-        checkpoints: decorated(ports.checkpoints, {
-          launch: async (...args) => {
-            await underWay.hold();
-            return ports.checkpoints.launch(...args);
-          },
-        }),
-      }),
+      decorate: holdingLaunch(underWay),
     });
     const answer = first.submit({ key });
     await underWay.reached;

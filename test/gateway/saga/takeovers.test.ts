@@ -4,7 +4,7 @@ import { METRICS } from '#contract/metrics';
 import type { CheckpointRead } from '#gateway/idempotency/checkpoint-store';
 
 import { decorated } from '../../support/decorated-port.ts';
-import { Interruption } from '../../support/interruption.ts';
+import { holdingLaunch, holdingSettlement, Interruption } from '../../support/interruption.ts';
 import { SagaHarness } from '../../support/saga-harness.ts';
 import { withPsp } from '../../support/with-psp.ts';
 
@@ -20,15 +20,7 @@ describe('a run that is not alone', () => {
     const key = harness.newKey();
     const asleep = new Interruption();
     const sleeper = harness.task({
-      decorate: (ports) => ({
-        ...ports,
-        checkpoints: decorated(ports.checkpoints, {
-          advance: async (...args) => {
-            if (args[2].to.step === 'SETTLED') await asleep.hold();
-            return ports.checkpoints.advance(...args);
-          },
-        }),
-      }),
+      decorate: holdingSettlement(asleep),
     });
     const sleeping = sleeper.submit({ key });
     await asleep.reached;
@@ -52,15 +44,7 @@ describe('a run that is not alone', () => {
     const asleep = new Interruption();
     const sleeper = harness.task({
       duplicateWaitMs: 0,
-      decorate: (ports) => ({
-        ...ports,
-        checkpoints: decorated(ports.checkpoints, {
-          launch: async (...args) => {
-            await asleep.hold();
-            return ports.checkpoints.launch(...args);
-          },
-        }),
-      }),
+      decorate: holdingLaunch(asleep),
     });
     const sleeping = sleeper.submit({ key });
     await asleep.reached;
@@ -124,15 +108,7 @@ describe('a run that is not alone', () => {
     const key = harness.newKey();
     const asleep = new Interruption();
     const stopping = harness.task({
-      decorate: (ports) => ({
-        ...ports,
-        checkpoints: decorated(ports.checkpoints, {
-          launch: async (...args) => {
-            await asleep.hold();
-            return ports.checkpoints.launch(...args);
-          },
-        }),
-      }),
+      decorate: holdingLaunch(asleep),
     });
     const answer = stopping.submit({ key });
     await asleep.reached;

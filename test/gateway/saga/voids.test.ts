@@ -4,9 +4,8 @@ import { METRICS } from '#contract/metrics';
 import { chargeIdOf } from '#gateway/idempotency/charge-key';
 import { createStripeClient } from '#gateway/psp/stripe-client';
 
-import { decorated } from '../../support/decorated-port.ts';
 import { eventually } from '../../support/eventually.ts';
-import { Interruption } from '../../support/interruption.ts';
+import { holdingSettlement, Interruption } from '../../support/interruption.ts';
 import { SagaHarness } from '../../support/saga-harness.ts';
 import { withPsp } from '../../support/with-psp.ts';
 
@@ -125,15 +124,7 @@ describe('a charge that must not stand', () => {
     const key = harness.newKey();
     const asleep = new Interruption();
     const dying = harness.task({
-      decorate: (ports) => ({
-        ...ports,
-        checkpoints: decorated(ports.checkpoints, {
-          advance: async (...args) => {
-            if (args[2].to.step === 'SETTLED') await asleep.hold();
-            return ports.checkpoints.advance(...args);
-          },
-        }),
-      }),
+      decorate: holdingSettlement(asleep),
     });
     const lost = dying.submit({ key });
     await asleep.reached;

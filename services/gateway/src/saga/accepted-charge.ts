@@ -1,3 +1,5 @@
+import type { ReservedEntry } from '../ledger/ledger-entry.ts';
+
 /**
  * What a client asked for, as validated, with what was decided at its acceptance: all that the saga needs to run,
  * on any task and at any later time.
@@ -19,4 +21,10 @@ export interface AcceptedCharge {
    * be looked up at the PSP, but not created there.
    */
   readonly paymentMethod: string | undefined;
+}
+
+/** The charge that a RESERVED entry holds, with the token that is known to belong to it. */
+export function acceptedChargeOf(reserved: ReservedEntry, paymentMethod: string | undefined): AcceptedCharge {
+  const { amountMinor, currency, description, reference, metadata, pspName, createdAt } = reserved;
+  return { amountMinor, currency, description, reference, metadata, pspName, createdAt, paymentMethod };
 }

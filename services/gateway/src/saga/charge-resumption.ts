@@ -4,6 +4,7 @@ import type { Launch } from '../idempotency/checkpoint-store.ts';
 import type { Epoch } from '../idempotency/epoch.ts';
 import type { LeaseHolder } from '../idempotency/key-store.ts';
 import type { ReservedEntry } from '../ledger/ledger-entry.ts';
+import { acceptedChargeOf } from './accepted-charge.ts';
 import type { AcquiredKey } from './charge-launch.ts';
 import type { SagaPorts } from './saga-ports.ts';
 
@@ -53,22 +54,7 @@ export async function forgottenCharge(
 
 /** A charge without its token: it can be looked up at the PSP, not created there. */
 export function launchFrom(reserved: ReservedEntry): Launch {
-  const { fingerprint, amountMinor, currency, description, reference, metadata, pspName, createdAt } =
-    reserved;
-  const paymentMethod = undefined;
-  return {
-    fingerprint,
-    charge: {
-      amountMinor,
-      currency,
-      description,
-      reference,
-      metadata,
-      pspName,
-      createdAt,
-      paymentMethod,
-    },
-  };
+  return { fingerprint: reserved.fingerprint, charge: acceptedChargeOf(reserved, undefined) };
 }
 
 async function free(ports: SagaPorts, key: ChargeKey, holder: LeaseHolder): Promise<Resumption> {

@@ -4,7 +4,7 @@ import type { Epoch } from '../idempotency/epoch.ts';
 import type { LeaseHolder } from '../idempotency/key-store.ts';
 import type { ReservedEntry } from '../ledger/ledger-entry.ts';
 import type { PaymentServiceProvider, PspChargeIdentity } from '../psp/payment-service-provider.ts';
-import type { AcceptedCharge } from './accepted-charge.ts';
+import { acceptedChargeOf, type AcceptedCharge } from './accepted-charge.ts';
 import { isTerminal, type Checkpoint, type CheckpointRecord } from './checkpoint.ts';
 import type { SagaPorts } from './saga-ports.ts';
 import type { TerminalEntries } from './terminal-response.ts';
@@ -125,19 +125,8 @@ export class SagaRun {
   adopt(reserved: ReservedEntry): void {
     const sameRequest = reserved.fingerprint === this.fingerprint;
     if (sameRequest && reserved.createdAt === this.charge.createdAt) return;
-    const { amountMinor, currency, description, reference, metadata, pspName, createdAt } = reserved;
     // The token belongs to the request that it came with: with another payload there is none.
-    const paymentMethod = sameRequest ? this.charge.paymentMethod : undefined;
-    const charge = {
-      amountMinor,
-      currency,
-      description,
-      reference,
-      metadata,
-      pspName,
-      createdAt,
-      paymentMethod,
-    };
+    const charge = acceptedChargeOf(reserved, sameRequest ? this.charge.paymentMethod : undefined);
     this.currentRecord = { ...this.currentRecord, fingerprint: reserved.fingerprint, charge };
     this.corrected = true;
   }
