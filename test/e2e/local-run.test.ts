@@ -185,7 +185,7 @@ describe('npm start', () => {
     const endpoints = run.endpoints();
     const sqs = sqsOf(endpoints);
     const eventIds = async (consumer: Consumer): Promise<Map<string, Set<string>>> => {
-      const QueueUrl = endpoints.queueUrls[`charge-once-${consumer}`] ?? '';
+      const QueueUrl = endpoints.consumerQueueUrls[consumer];
       const ids = new Map<string, Set<string>>();
       for (;;) {
         const { Messages = [] } = await sqs.send(

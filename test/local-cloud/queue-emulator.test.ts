@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import {
   ChangeMessageVisibilityCommand,
+  GetQueueAttributesCommand,
   type Message,
   ReceiveMessageCommand,
   SendMessageCommand,
@@ -12,17 +13,18 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createQueues, type ServiceAddress } from '#local-cloud/create-resources';
 import { findFreePort } from '#local-cloud/free-port';
 import { Guardian } from '#local-cloud/guardian';
-import { LOCAL_RESOURCES, type QueueDefinition } from '#local-cloud/local-resources';
 import { ProcessGroup } from '#local-cloud/process-group';
 import { queueEmulator } from '#local-cloud/queue-emulator';
+import type { QueueDefinition } from '#local-cloud/resource-definitions';
 
 const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
 
 const queues: QueueDefinition[] = [
-  { name: 'work-dlq', visibilityTimeoutSeconds: 30 },
+  { name: 'work-dlq', visibilityTimeoutSeconds: 30, retentionSeconds: 1_209_600 },
   {
     name: 'work',
     visibilityTimeoutSeconds: 30,
+    retentionSeconds: 1_209_600,
     redrive: { deadLetterQueueName: 'work-dlq', maxReceiveCount: 2 },
   },
 ];
@@ -108,15 +110,16 @@ describe('the queue emulator on disk', () => {
     expect(message).toMatchObject({ Body: 'ticket', Attributes: { ApproximateReceiveCount: '2' } });
   });
 
-  it('gives every consumer and the recovery queue a dead-letter queue after five receives', async () => {
-    await createQueues(address, LOCAL_RESOURCES.queues);
+  it('gives a queue that is there already what its definition says by now', async () => {
+    await createQueues(address, queues);
+    const changed = queues.map((queue) => ({ ...queue, visibilityTimeoutSeconds: 45 }));
 
-    const redriven = LOCAL_RESOURCES.queues.filter((queue) => queue.redrive !== undefined);
-    expect(redriven.map((queue) => [queue.name, queue.redrive])).toEqual(
-      ['recovery', 'order', 'receipts', 'analytics'].map((name) => [
-        `charge-once-${name}`,
-        { deadLetterQueueName: `charge-once-${name}-dlq`, maxReceiveCount: 5 },
-      ]),
+    const urls = await createQueues(address, changed);
+
+    const { Attributes: attributes } = await sqs.send(
+      new GetQueueAttributesCommand({ QueueUrl: urls.get('work'), AttributeNames: ['All'] }),
     );
+    expect(attributes).toMatchObject({ VisibilityTimeout: '45', MessageRetentionPeriod: '1209600' });
+    expect(JSON.parse(attributes?.RedrivePolicy ?? '')).toMatchObject({ maxReceiveCount: 2 });
   });
 });

@@ -110,3 +110,49 @@ describe('a supervised process', () => {
     await expect(group.start(program(SAYS_READY))).rejects.toThrow('everything is being stopped');
   });
 });
+
+describe('a program that a group runs to its end', () => {
+  let guardian: Guardian;
+  let group: ProcessGroup;
+
+  beforeEach(() => {
+    guardian = new Guardian();
+    guardian.start();
+    const listener = { spawned: () => undefined, printed: () => undefined, lost: () => undefined };
+    group = new ProcessGroup({ guardian, listener, restart: true });
+  });
+
+  afterEach(async () => {
+    await group.stop();
+    await guardian.dismiss();
+  });
+
+  const errand = (source: string) => ({
+    name: 'errand',
+    command: process.execPath,
+    arguments: ['-e', source],
+    environment: { PATH: process.env.PATH },
+    workingDirectory: process.cwd(),
+    endsWithinMs: 10_000,
+  });
+
+  it('has failed, with what it wrote to its standard error, when it ends with another code than 0', async () => {
+    await group.run(errand(''));
+    await expect(group.run(errand(`console.error('no such stack'); process.exit(3);`))).rejects.toThrow(
+      'errand failed: no such stack',
+    );
+  });
+
+  it('ends with its group, which starts no other', async () => {
+    const running = group.run(errand('setInterval(() => {}, 1000);'));
+    const ended = expect(running).rejects.toThrow('errand failed');
+    await group.stop();
+    await ended;
+    await expect(group.run(errand(''))).rejects.toThrow('everything is being stopped');
+  });
+
+  it('is given up when it takes too long', async () => {
+    const slow = { ...errand('setInterval(() => {}, 1000);'), endsWithinMs: 200 };
+    await expect(group.run(slow)).rejects.toThrow('errand failed');
+  });
+});

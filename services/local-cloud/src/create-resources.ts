@@ -7,8 +7,13 @@ import {
   waitUntilTableExists,
 } from '@aws-sdk/client-dynamodb';
 import { BucketAlreadyOwnedByYou, CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
-import { CreateQueueCommand, GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
-import type { QueueDefinition, TableDefinition } from './local-resources.ts';
+import {
+  CreateQueueCommand,
+  GetQueueAttributesCommand,
+  SetQueueAttributesCommand,
+  SQSClient,
+} from '@aws-sdk/client-sqs';
+import type { QueueDefinition, TableDefinition } from './resource-definitions.ts';
 
 /** How a client of the local run reaches a service. */
 export interface ServiceAddress {
@@ -74,7 +79,7 @@ async function enableTimeToLive(dynamodb: DynamoDBClient, table: TableDefinition
 }
 
 /**
- * Creates the queues that do not exist yet, dead-letter queues before those that redrive to them.
+ * Creates the queues that do not exist yet, and gives all of them what their definitions say, as a deployment does.
  *
  * @returns the URL of each queue by its name, at the address that was asked: an emulator may name a host that resolves
  *   nowhere, or the port of a former run
@@ -84,30 +89,32 @@ export async function createQueues(
   queues: readonly QueueDefinition[],
 ): Promise<ReadonlyMap<string, string>> {
   const sqs = new SQSClient(address);
-  const urls = new Map<string, string>();
   try {
-    const withoutRedrive = queues.filter((queue) => queue.redrive === undefined);
-    const withRedrive = queues.filter((queue) => queue.redrive !== undefined);
-    for (const group of [withoutRedrive, withRedrive]) {
+    const urls = new Map(
       await Promise.all(
-        group.map(async (queue) =>
-          urls.set(queue.name, await createQueue(sqs, queue, urls, address.endpoint)),
-        ),
-      );
-    }
+        queues.map(async ({ name }): Promise<[string, string]> => {
+          const { QueueUrl: url } = await sqs.send(new CreateQueueCommand({ QueueName: name }));
+          if (url === undefined) throw new Error(`SQS gave no URL for the queue ${name}`);
+          return [name, new URL(new URL(url).pathname, address.endpoint).href];
+        }),
+      ),
+    );
+    await Promise.all(queues.map((queue) => setAttributes(sqs, queue, urls)));
     return urls;
   } finally {
     sqs.destroy();
   }
 }
 
-async function createQueue(
+async function setAttributes(
   sqs: SQSClient,
   queue: QueueDefinition,
   urls: ReadonlyMap<string, string>,
-  endpoint: string,
-): Promise<string> {
-  const attributes: Record<string, string> = { VisibilityTimeout: String(queue.visibilityTimeoutSeconds) };
+): Promise<void> {
+  const attributes: Record<string, string> = {
+    VisibilityTimeout: String(queue.visibilityTimeoutSeconds),
+    MessageRetentionPeriod: String(queue.retentionSeconds),
+  };
   if (queue.redrive !== undefined) {
     const { deadLetterQueueName, maxReceiveCount } = queue.redrive;
     const { Attributes: found } = await sqs.send(
@@ -118,11 +125,7 @@ async function createQueue(
     );
     attributes.RedrivePolicy = JSON.stringify({ deadLetterTargetArn: found?.QueueArn, maxReceiveCount });
   }
-  const { QueueUrl: url } = await sqs.send(
-    new CreateQueueCommand({ QueueName: queue.name, Attributes: attributes }),
-  );
-  if (url === undefined) throw new Error(`SQS gave no URL for the queue ${queue.name}`);
-  return new URL(new URL(url).pathname, endpoint).href;
+  await sqs.send(new SetQueueAttributesCommand({ QueueUrl: urls.get(queue.name), Attributes: attributes }));
 }
 
 /** Creates the bucket unless it exists. */

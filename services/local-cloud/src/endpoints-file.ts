@@ -1,6 +1,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
+import { CONSUMERS } from '#contract/events';
 import { replaceFile } from './replace-file.ts';
 
 const endpoints = z.object({
@@ -23,6 +24,8 @@ const endpoints = z.object({
   tables: z.object({ checkpoints: z.string(), ledger: z.string(), tenants: z.string() }),
   /** URL of each queue by its name. */
   queueUrls: z.record(z.string(), z.string()),
+  /** URL of each consumer's queue. */
+  consumerQueueUrls: z.record(z.enum(CONSUMERS), z.string()),
   recoveryQueueUrl: z.string(),
   eventBusName: z.string(),
   auditArchiveBucketName: z.string(),

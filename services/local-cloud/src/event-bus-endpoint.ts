@@ -4,7 +4,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { z } from 'zod';
 import type { EventBusDefinition } from './event-bus-definition.ts';
-import { EventDelivery, EventDeliveryError, type EventEnvelope, LOCAL_ACCOUNT } from './event-delivery.ts';
+import { EventDelivery, EventDeliveryError, type EventEnvelope } from './event-delivery.ts';
+import { LOCAL_ACCOUNT } from './local-account.ts';
 import {
   type AcceptedEntry,
   checkEntry,

@@ -1,22 +1,29 @@
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import type { EventBusDefinition } from './event-bus-definition.ts';
 import { EventBusEndpoint } from './event-bus-endpoint.ts';
-import { LOCAL_RESOURCES } from './local-resources.ts';
 
 /**
  * The event bus in a process of its own.
  *
- *     node event-bus-process.ts --port 20002 --sqs-endpoint http://127.0.0.1:20001 --region us-east-1
+ *     node event-bus-process.ts --definition FILE --port 20002 --sqs-endpoint http://127.0.0.1:20001 --region us-east-1
  */
 const { values } = parseArgs({
-  options: { port: { type: 'string' }, 'sqs-endpoint': { type: 'string' }, region: { type: 'string' } },
+  options: {
+    /** File with the bus and its rules as JSON. */
+    definition: { type: 'string' },
+    port: { type: 'string' },
+    'sqs-endpoint': { type: 'string' },
+    region: { type: 'string' },
+  },
 });
-const { port, 'sqs-endpoint': sqsEndpoint, region } = values;
-if (port === undefined || sqsEndpoint === undefined || region === undefined) {
-  throw new Error('--port, --sqs-endpoint and --region are needed');
+const { definition, port, 'sqs-endpoint': sqsEndpoint, region } = values;
+if (definition === undefined || port === undefined || sqsEndpoint === undefined || region === undefined) {
+  throw new Error('--definition, --port, --sqs-endpoint and --region are needed');
 }
 
 const endpoint = await EventBusEndpoint.start({
-  definition: LOCAL_RESOURCES.eventBus,
+  definition: JSON.parse(readFileSync(definition, 'utf8')) as EventBusDefinition,
   sqsEndpoint,
   region,
   port: Number(port),

@@ -1,10 +1,15 @@
 import { fileURLToPath } from 'node:url';
 import type { ProcessDefinition } from './supervised-process.ts';
 
-/** The EventBridge endpoint with the rules of the local resources. */
+/**
+ * The EventBridge endpoint.
+ *
+ * @param options.definitionFile the bus and its rules as JSON; read at every start
+ */
 export function eventBus(options: {
   name: string;
   port: number;
+  definitionFile: string;
   sqsEndpoint: string;
   region: string;
 }): ProcessDefinition {
@@ -14,6 +19,7 @@ export function eventBus(options: {
     command: process.execPath,
     arguments: [
       script,
+      ...['--definition', options.definitionFile],
       ...['--port', String(options.port)],
       ...['--sqs-endpoint', options.sqsEndpoint],
       ...['--region', options.region],

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { GetQueueUrlCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { EventBusDefinition, EventTarget } from './event-bus-definition.ts';
 import { matchesPattern } from './event-pattern.ts';
+import { LOCAL_ACCOUNT } from './local-account.ts';
 
 /** What a consumer gets: https://docs.aws.amazon.com/eventbridge/latest/ref/events-structure.html */
 export interface EventEnvelope {
@@ -16,9 +17,6 @@ export interface EventEnvelope {
   readonly resources: readonly string[];
   readonly detail: Readonly<Record<string, unknown>>;
 }
-
-/** The account id that the emulators know. */
-export const LOCAL_ACCOUNT = '000000000000';
 
 /** Neither the target nor its dead-letter queue took the event. */
 export class EventDeliveryError extends Error {

@@ -6,11 +6,17 @@ import { dynamodbEmulator } from './dynamodb-emulator.ts';
 import { embeddedPostgresServer, postgresUrl } from './embedded-postgres-server.ts';
 import { eventBus } from './event-bus.ts';
 import { findFreePort } from './free-port.ts';
-import { LOCAL_RESOURCES } from './local-resources.ts';
 import { preparePostgresHome } from './postgres-home.ts';
 import type { ProcessGroup } from './process-group.ts';
 import { pspSimulator } from './psp-simulator.ts';
 import { queueEmulator } from './queue-emulator.ts';
+import { replaceFile } from './replace-file.ts';
+import type { ResourceDefinitions } from './resource-definitions.ts';
+import { resourcesOfTemplates } from './templates/resources-of-templates.ts';
+import { stageTemplates } from './templates/stage-templates.ts';
+
+/** The stage whose resources are made here: its templates name them. */
+const STAGE_NAME = 'dev';
 
 /** Servers that run elsewhere and are used instead of the embedded ones. */
 export interface ExternalServers {
@@ -42,6 +48,7 @@ export interface LocalCloudOptions {
 
 /** Everything that the product needs around it, running, with its resources created. */
 export interface LocalCloud {
+  readonly resources: ResourceDefinitions;
   readonly databaseUrls: readonly string[];
   readonly dynamodbEndpoint: string;
   readonly sqsEndpoint: string;
@@ -56,10 +63,10 @@ export interface LocalCloud {
 }
 
 /**
- * Starts all parts at once, in the group, which stops them.
+ * Starts all parts at once, in the group, which stops them, and makes in them what the templates of the CDK app declare.
  *
- * @throws ProcessStartError, EmbeddedPostgresMissingError, DynamodbEmulatorMissingError; what was started by then runs on
- *   until the group is stopped
+ * @throws ProcessStartError, TemplateError, EmbeddedPostgresMissingError, DynamodbEmulatorMissingError; what was started
+ *   by then runs on until the group is stopped
  */
 export async function startLocalCloud(options: LocalCloudOptions, group: ProcessGroup): Promise<LocalCloud> {
   await mkdir(options.dataDir, { recursive: true });
@@ -76,8 +83,11 @@ export async function startLocalCloud(options: LocalCloudOptions, group: Process
   const embedded = `http://127.0.0.1:${queuesPort ?? 0}`;
   const sqsEndpoint = external.sqsEndpoint ?? embedded;
   const s3Endpoint = external.s3Endpoint ?? embedded;
-  const parts = { options, group, choosePort };
-  const [databases, dynamodbEndpoint, queueUrls, eventBridgeEndpoint, pspUrl] = await settleAll([
+  // The servers start while the templates are made.
+  const reading = readResources(options, group);
+  const parts = { options, group, choosePort, resources: reading };
+  const [resources, databases, dynamodbEndpoint, queueUrls, eventBridgeEndpoint, pspUrl] = await settleAll([
+    reading,
     startDatabases(parts),
     startDynamodb(parts),
     startQueuesAndBucket(parts, { queuesPort, sqsEndpoint, s3Endpoint }),
@@ -85,6 +95,7 @@ export async function startLocalCloud(options: LocalCloudOptions, group: Process
     startPsp(parts),
   ]);
   return {
+    resources,
     ...databases,
     dynamodbEndpoint,
     sqsEndpoint,
@@ -100,6 +111,15 @@ interface Parts {
   readonly options: LocalCloudOptions;
   readonly group: ProcessGroup;
   readonly choosePort: (name: string) => Promise<number>;
+  readonly resources: Promise<ResourceDefinitions>;
+}
+
+async function readResources(
+  { dataDir, region }: LocalCloudOptions,
+  group: ProcessGroup,
+): Promise<ResourceDefinitions> {
+  const scratchFolder = path.join(dataDir, 'cloud-assembly');
+  return resourcesOfTemplates(await stageTemplates({ stageName: STAGE_NAME, region, scratchFolder, group }));
 }
 
 function address({ region, credentials }: LocalCloudOptions, endpoint: string): ServiceAddress {
@@ -126,7 +146,7 @@ async function startDatabases({
   return { databaseUrls, postgresFolderOutside: home.outside };
 }
 
-async function startDynamodb({ options, group, choosePort }: Parts): Promise<string> {
+async function startDynamodb({ options, group, choosePort, resources }: Parts): Promise<string> {
   let endpoint = options.external.dynamodbEndpoint;
   if (endpoint === undefined) {
     const port = await choosePort('dynamodb');
@@ -134,29 +154,37 @@ async function startDynamodb({ options, group, choosePort }: Parts): Promise<str
     await group.start(dynamodbEmulator({ name: 'dynamodb', port, ...storage }));
     endpoint = `http://127.0.0.1:${port}`;
   }
-  await createTables(address(options, endpoint), Object.values(LOCAL_RESOURCES.tables));
+  await createTables(address(options, endpoint), (await resources).tables);
   return endpoint;
 }
 
 async function startQueuesAndBucket(
-  { options, group }: Parts,
+  { options, group, resources }: Parts,
   at: { queuesPort: number | undefined; sqsEndpoint: string; s3Endpoint: string },
 ): Promise<ReadonlyMap<string, string>> {
   if (at.queuesPort !== undefined) {
     const storage = options.inMemory ? {} : { dataDir: path.join(options.dataDir, 'queues') };
     await group.start(queueEmulator({ name: 'queues', port: at.queuesPort, ...storage }));
   }
+  const { queues, names } = await resources;
   const [queueUrls] = await settleAll([
-    createQueues(address(options, at.sqsEndpoint), LOCAL_RESOURCES.queues),
-    createBucket(address(options, at.s3Endpoint), LOCAL_RESOURCES.auditArchiveBucketName),
+    createQueues(address(options, at.sqsEndpoint), queues),
+    createBucket(address(options, at.s3Endpoint), names.auditBucket),
   ]);
   return queueUrls;
 }
 
-async function startEventBus({ options, group, choosePort }: Parts, sqsEndpoint: string): Promise<string> {
+async function startEventBus(
+  { options, group, choosePort, resources }: Parts,
+  sqsEndpoint: string,
+): Promise<string> {
   if (options.external.eventBridgeEndpoint !== undefined) return options.external.eventBridgeEndpoint;
   const port = await choosePort('event-bus');
-  await group.start(eventBus({ name: 'event-bus', port, sqsEndpoint, region: options.region }));
+  const definitionFile = path.join(options.dataDir, 'event-bus.json');
+  replaceFile(definitionFile, (await resources).eventBus);
+  await group.start(
+    eventBus({ name: 'event-bus', port, definitionFile, sqsEndpoint, region: options.region }),
+  );
   return `http://127.0.0.1:${port}`;
 }
 

@@ -6,7 +6,6 @@ import { type Endpoints, writeEndpoints } from './endpoints-file.ts';
 import { isPortFree } from './free-port.ts';
 import { Guardian } from './guardian.ts';
 import { type LocalCloud, startLocalCloud } from './local-cloud.ts';
-import { LOCAL_RESOURCES } from './local-resources.ts';
 import { type LocalRunEnvironment, passThrough } from './local-run-environment.ts';
 import { levelNumber, parseLogLine } from './log-line.ts';
 import { ProcessGroup } from './process-group.ts';
@@ -185,7 +184,7 @@ export class LocalRun {
       }),
       seedDemoTenants(
         { endpoint: settings.cloud.dynamodbEndpoint, region: REGION, credentials: CREDENTIALS },
-        LOCAL_RESOURCES.tables.tenants.name,
+        settings.cloud.resources.names.tenantsTable,
         this.#startedAt,
       ),
     ]);
@@ -235,7 +234,8 @@ export class LocalRun {
   }
 
   #endpoints(cloud: LocalCloud): Endpoints {
-    const { tables, recoveryQueueName, eventBus, auditArchiveBucketName } = LOCAL_RESOURCES;
+    const { names, eventBus } = cloud.resources;
+    const queueUrl = (name: string): string => cloud.queueUrls.get(name) ?? '';
     const pids = Object.fromEntries(
       this.#processes().flatMap(({ name, pid }) => (pid === undefined ? [] : [[name, pid] as const])),
     );
@@ -253,14 +253,19 @@ export class LocalRun {
       eventBridgeEndpoint: cloud.eventBridgeEndpoint,
       pspUrl: cloud.pspUrl,
       tables: {
-        checkpoints: tables.checkpoints.name,
-        ledger: tables.ledger.name,
-        tenants: tables.tenants.name,
+        checkpoints: names.checkpointsTable,
+        ledger: names.ledgerTable,
+        tenants: names.tenantsTable,
       },
       queueUrls: Object.fromEntries(cloud.queueUrls),
-      recoveryQueueUrl: cloud.queueUrls.get(recoveryQueueName) ?? '',
+      consumerQueueUrls: {
+        order: queueUrl(names.consumerQueues.order),
+        receipts: queueUrl(names.consumerQueues.receipts),
+        analytics: queueUrl(names.consumerQueues.analytics),
+      },
+      recoveryQueueUrl: queueUrl(names.recoveryQueue),
       eventBusName: eventBus.name,
-      auditArchiveBucketName,
+      auditArchiveBucketName: names.auditBucket,
     };
   }
 }

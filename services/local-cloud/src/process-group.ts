@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import type { Guardian } from './guardian.ts';
 import {
   type ProcessDefinition,
@@ -6,12 +8,24 @@ import {
   SupervisedProcess,
 } from './supervised-process.ts';
 
+const execute = promisify(execFile);
+
+/** A program that does its work and ends. */
+export interface Errand {
+  readonly name: string;
+  readonly command: string;
+  readonly arguments: readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly workingDirectory: string;
+  readonly endsWithinMs: number;
+}
+
 /** Processes that are stopped together. */
 export class ProcessGroup {
   readonly #processes: SupervisedProcess[] = [];
   readonly #starting = new Set<Promise<void>>();
   readonly #options: { guardian: Guardian; listener: ProcessListener; restart: boolean };
-  #stopping = false;
+  readonly #stopping = new AbortController();
 
   /** @param options.restart start a process again that died by itself */
   constructor(options: { guardian: Guardian; listener: ProcessListener; restart: boolean }) {
@@ -28,8 +42,7 @@ export class ProcessGroup {
    * @throws ProcessStartError where it is not, and once the group is being stopped
    */
   async start(definition: ProcessDefinition): Promise<void> {
-    if (this.#stopping)
-      throw new ProcessStartError(`${definition.name} is not started: everything is being stopped`);
+    this.#refuseWhenStopping(definition.name);
     const process = new SupervisedProcess(definition, this.#options);
     this.#processes.push(process);
     const starting = process.start();
@@ -41,9 +54,36 @@ export class ProcessGroup {
     }
   }
 
+  /**
+   * Runs a program to its end.
+   *
+   * @throws ProcessStartError with what it wrote to its standard error, where it fails or is stopped with the group
+   */
+  async run(errand: Errand): Promise<void> {
+    this.#refuseWhenStopping(errand.name);
+    const running = execute(errand.command, [...errand.arguments], {
+      env: { ...errand.environment },
+      cwd: errand.workingDirectory,
+      timeout: errand.endsWithinMs,
+      killSignal: 'SIGKILL',
+      signal: this.#stopping.signal,
+    });
+    const { guardian } = this.#options;
+    const { pid } = running.child;
+    if (pid !== undefined) guardian.watch(pid, 'SIGKILL');
+    try {
+      await running;
+    } catch (error) {
+      const { stderr = '', message } = error as Error & { stderr?: string };
+      throw new ProcessStartError(`${errand.name} failed: ${stderr.trim() || message}`, { cause: error });
+    } finally {
+      if (pid !== undefined) guardian.forget(pid);
+    }
+  }
+
   /** Stops all at once and waits for their ends; nothing is started any more. */
   async stop(): Promise<void> {
-    this.#stopping = true;
+    this.#stopping.abort();
     await Promise.all(this.#processes.map((process) => process.stop()));
     // What was about to start is past its preparations now, and found that it must not.
     await Promise.allSettled(this.#starting);
@@ -51,7 +91,13 @@ export class ProcessGroup {
 
   /** Ends all without grace. */
   abandon(): void {
-    this.#stopping = true;
+    this.#stopping.abort();
     for (const process of this.#processes) process.abandon();
+  }
+
+  #refuseWhenStopping(name: string): void {
+    if (this.#stopping.signal.aborted) {
+      throw new ProcessStartError(`${name} is not started: everything is being stopped`);
+    }
   }
 }

@@ -1,7 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { gatewayEnvironment, localSweeperEnvironment } from '#contract/environment';
 import type { LocalCloud } from './local-cloud.ts';
-import { LOCAL_RESOURCES } from './local-resources.ts';
 import { passThrough, type LocalRunEnvironment } from './local-run-environment.ts';
 import { levelNumber, parseLogLine } from './log-line.ts';
 import type { ProcessDefinition } from './supervised-process.ts';
@@ -28,6 +27,7 @@ export const MIGRATE_SCRIPT = script('services/gateway/src/idempotency/migration
 /** One task of the gateway; several share the port (SO_REUSEPORT), the kernel spreads the connections over them. */
 export function gatewayTask(name: string, settings: ProductSettings): ProcessDefinition {
   const { run, cloud, outer } = settings;
+  const { names, eventBus } = cloud.resources;
   return {
     name,
     command: process.execPath,
@@ -38,10 +38,10 @@ export function gatewayTask(name: string, settings: ProductSettings): ProcessDef
       PORT: String(run.PORT),
       HOST: '127.0.0.1',
       LISTEN_REUSE_PORT: 'true',
-      CHECKPOINTS_TABLE: LOCAL_RESOURCES.tables.checkpoints.name,
-      LEDGER_TABLE: LOCAL_RESOURCES.tables.ledger.name,
-      TENANTS_TABLE: LOCAL_RESOURCES.tables.tenants.name,
-      EVENT_BUS_NAME: LOCAL_RESOURCES.eventBus.name,
+      CHECKPOINTS_TABLE: names.checkpointsTable,
+      LEDGER_TABLE: names.ledgerTable,
+      TENANTS_TABLE: names.tenantsTable,
+      EVENT_BUS_NAME: eventBus.name,
       STRIPE_API_BASE: cloud.pspUrl,
       STRIPE_SECRET_KEY: run.STRIPE_SECRET_KEY,
       STRIPE_WEBHOOK_SECRET: run.STRIPE_WEBHOOK_SECRET,
@@ -102,7 +102,7 @@ function sharedEnvironment({
     AWS_ENDPOINT_URL_SQS: cloud.sqsEndpoint,
     AWS_ENDPOINT_URL_S3: cloud.s3Endpoint,
     AWS_ENDPOINT_URL_EVENTBRIDGE: cloud.eventBridgeEndpoint,
-    RECOVERY_QUEUE_URL: cloud.queueUrls.get(LOCAL_RESOURCES.recoveryQueueName),
+    RECOVERY_QUEUE_URL: cloud.queueUrls.get(cloud.resources.names.recoveryQueue),
     DATABASE_URLS: cloud.databaseUrls.join(','),
   };
 }

@@ -1,0 +1,2 @@
+/** The account id that the emulators know. */
+export const LOCAL_ACCOUNT = '000000000000';
