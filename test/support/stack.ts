@@ -10,12 +10,12 @@ import {
   ReceiveMessageCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs';
-import { Client } from 'pg';
 
 import type { Consumer, PaymentEventDetail } from '#contract/events';
 import { migrateShards } from '#gateway/idempotency/migrations/migrate-shards';
 
 import type { CrashPoint } from './crash-points.ts';
+import { queryDatabase } from './query-database.ts';
 import { TEST_CREDENTIALS, TEST_REGION } from './test-aws.ts';
 import type { TestCloud } from './test-cloud.ts';
 
@@ -87,7 +87,7 @@ export async function startStack(): Promise<Stack> {
     takeEvents: async (consumer) => takeEvents(sqs, await queueUrl(names.consumerQueues[consumer])),
     ledgerStates: (chargeId) => ledgerStates(dynamodb, names.ledgerTable, chargeId),
     query: async (sql, values) => {
-      const rows = await Promise.all(cloud.postgresUrls.map((url) => query(url, sql, values)));
+      const rows = await Promise.all(cloud.postgresUrls.map((url) => queryDatabase(url, sql, values)));
       return rows.flat();
     },
     stop: async () => {
@@ -218,15 +218,4 @@ async function ledgerStates(
     }),
   );
   return Items.map((item) => item.state?.S ?? '');
-}
-
-async function query(url: string, sql: string, values?: unknown[]): Promise<Record<string, unknown>[]> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
-    const { rows } = await client.query<Record<string, unknown>>(sql, values);
-    return rows;
-  } finally {
-    await client.end();
-  }
 }

@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
 
-import { Client } from 'pg';
-
 import { migrateShards } from '#gateway/idempotency/migrations/migrate-shards';
 
+import { queryDatabase } from './query-database.ts';
 import { testCloud } from './test-cloud.ts';
 
 /** A migrated database of a test's own on each shard. */
@@ -23,28 +22,18 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     url.pathname = `/${name}`;
     return url.href;
   });
-  for (const server of servers) await query(server, `create database ${name}`);
+  for (const server of servers) await queryDatabase(server, `create database ${name}`);
   await migrateShards(urls, { info: () => undefined, warn: console.warn, error: console.error });
   return {
     urls,
     query: (sql, values, shard = 0) => {
       const url = urls[shard];
       if (url === undefined) throw new RangeError(`there is no shard ${shard}`);
-      return query(url, sql, values);
+      return queryDatabase(url, sql, values);
     },
     drop: async () => {
-      for (const server of servers) await query(server, `drop database if exists ${name} with (force)`);
+      for (const server of servers)
+        await queryDatabase(server, `drop database if exists ${name} with (force)`);
     },
   };
-}
-
-async function query(url: string, sql: string, values?: unknown[]): Promise<Record<string, unknown>[]> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
-    const { rows } = await client.query<Record<string, unknown>>(sql, values);
-    return rows;
-  } finally {
-    await client.end();
-  }
 }
