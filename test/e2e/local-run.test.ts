@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -44,13 +44,18 @@ describe('npm start', () => {
 
   beforeAll(async () => {
     dataDir = await mkdtemp(path.join(tmpdir(), 'charge-once-e2e-'));
+    // As root, PostgreSQL runs as another account: a folder that it can reach holds its data, and goes with the test.
+    await chmod(dataDir, 0o755);
     run = await startLocalRun({ dataDir });
     client = new ApiClient({ url: run.url, apiKey: 'demo_tenant_a_key' });
   }, 60_000);
 
   afterAll(async () => {
-    await run.stop();
-    await rm(dataDir, { recursive: true, force: true });
+    try {
+      await run.stop();
+    } finally {
+      await rm(dataDir, { recursive: true, force: true });
+    }
   }, 60_000);
 
   /** Charges through a client that retries until it knows, so many at a time. */
