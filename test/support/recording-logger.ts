@@ -10,6 +10,11 @@ export interface LoggedLine {
 export class RecordingLogger implements Logger {
   readonly lines: LoggedLine[] = [];
 
+  /** The messages of what was logged as errors. */
+  errors(): string[] {
+    return this.lines.filter(({ level }) => level === 'error').map(({ message }) => message);
+  }
+
   debug(fields: object, message: string): void {
     this.lines.push({ level: 'debug', fields, message });
   }

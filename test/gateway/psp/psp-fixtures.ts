@@ -3,12 +3,11 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '#gateway/platform/clock';
 import { SystemClock } from '#gateway/platform/system-clock';
 import type { Logger } from '#gateway/platform/logger';
-import type { MetricName } from '#contract/metrics';
-import type { Metrics } from '#gateway/platform/metrics';
 import type { Random } from '#gateway/platform/random';
 import type { PspBudget, PspChargeRequest } from '#gateway/psp/payment-service-provider';
 import { createStripeClient } from '#gateway/psp/stripe-client';
 import { StripePaymentServiceProvider } from '#gateway/psp/stripe-payment-service-provider';
+import { RecordingLogger } from '../../support/recording-logger.ts';
 
 /** A charge that no other test knows. */
 export function chargeRequest(change: Partial<PspChargeRequest> = {}): PspChargeRequest {
@@ -18,30 +17,6 @@ export function chargeRequest(change: Partial<PspChargeRequest> = {}): PspCharge
     ...{ amountMinor: 1999, currency: 'usd', paymentMethod: 'pm_card_visa' },
     ...{ description: undefined, reference: undefined, ...change },
   };
-}
-
-/** Keeps what is logged as errors. */
-export class RecordingLogger implements Logger {
-  readonly errors: string[] = [];
-  debug(): void {
-    // Not kept.
-  }
-  info(): void {
-    // Not kept.
-  }
-  warn(): void {
-    // Not kept.
-  }
-  error(_fields: object, message: string): void {
-    this.errors.push(message);
-  }
-}
-
-export class RecordingMetrics implements Metrics {
-  readonly counts: Partial<Record<MetricName, number>> = {};
-  count(name: MetricName, value = 1): void {
-    this.counts[name] = (this.counts[name] ?? 0) + value;
-  }
 }
 
 /** The same numbers for the same seed (mulberry32). */

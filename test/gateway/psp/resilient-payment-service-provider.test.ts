@@ -17,15 +17,9 @@ import {
   type ResilienceLimits,
 } from '#gateway/psp/resilient-payment-service-provider';
 import { SimulatorProcess } from '#test/psp-simulator/simulator-process';
-import {
-  budgetOf,
-  chargeRequest,
-  RecordingLogger,
-  RecordingMetrics,
-  SeededRandom,
-  stripeProvider,
-  systemClock,
-} from './psp-fixtures.ts';
+import { RecordingLogger } from '../../support/recording-logger.ts';
+import { RecordingMetrics } from '../../support/recording-metrics.ts';
+import { budgetOf, chargeRequest, SeededRandom, stripeProvider, systemClock } from './psp-fixtures.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 const request = chargeRequest();
@@ -234,7 +228,7 @@ describe('the circuit', () => {
   it('opens after failures, counts that, and refuses without sending', async () => {
     const { psp, inner, metrics, budget } = await opened(() => approved);
     expect(psp.isAvailable()).toBe(false);
-    expect(metrics.counts.PspCircuitOpened).toBe(1);
+    expect(metrics.of('PspCircuitOpened')).toBe(1);
     expect(await psp.charge(request, budget(oneAttempt))).toEqual(refused('circuit-open'));
     expect(await psp.lookup(request, budget(oneAttempt))).toEqual({
       kind: 'unknown',
@@ -268,7 +262,7 @@ describe('the circuit', () => {
     clock.advance(5000);
     await psp.charge(request, budget(oneAttempt));
     expect(psp.isAvailable()).toBe(false);
-    expect(metrics.counts.PspCircuitOpened).toBe(2);
+    expect(metrics.of('PspCircuitOpened')).toBe(2);
     clock.advance(5000);
     expect(psp.isAvailable()).toBe(true);
   });

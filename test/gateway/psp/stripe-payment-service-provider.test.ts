@@ -9,14 +9,8 @@ import type { PspChargeRequest } from '#gateway/psp/payment-service-provider';
 import { pspKeyOf } from '#gateway/psp/psp-key';
 import { createStripeClient } from '#gateway/psp/stripe-client';
 import { SimulatorProcess } from '#test/psp-simulator/simulator-process';
-import {
-  budgetOf,
-  chargeRequest,
-  RecordingLogger,
-  ShiftedClock,
-  stripeProvider,
-  systemClock,
-} from './psp-fixtures.ts';
+import { RecordingLogger } from '../../support/recording-logger.ts';
+import { budgetOf, chargeRequest, ShiftedClock, stripeProvider, systemClock } from './psp-fixtures.ts';
 
 describe('Stripe as a payment service provider', () => {
   let simulator: SimulatorProcess;
@@ -261,10 +255,10 @@ describe('Stripe as a payment service provider', () => {
       const { id } = await stripe.paymentIntents.create({ ...parameters, confirm: true });
       const found = await psp.lookup(request, budgetOf(5000));
       expect(found).toMatchObject({ charge: { pspChargeId: id, state: 'captured' } });
-      expect(logger.errors).toEqual([]);
+      expect(logger.errors()).toEqual([]);
       await stripe.paymentIntents.create({ ...parameters, confirm: true });
       expect(await psp.lookup(request, budgetOf(5000))).toMatchObject({ charge: { state: 'captured' } });
-      expect(logger.errors).toEqual(['more than one PSP charge stands for one charge']);
+      expect(logger.errors()).toEqual(['more than one PSP charge stands for one charge']);
     });
 
     it('does not take an unanswered search for an absence', async () => {
@@ -355,7 +349,7 @@ describe('Stripe as a payment service provider', () => {
       const psp = stripeProvider(simulator.url, { logger });
       const outcome = await psp.void(chargeRequest(), 'pi_unheard_of', budgetOf(5000));
       expect(outcome).toEqual({ kind: 'unknown', reason: 'charge-not-found' });
-      expect(logger.errors).toHaveLength(1);
+      expect(logger.errors()).toHaveLength(1);
     });
 
     it('keeps a charge that is still processing open', async () => {

@@ -4,6 +4,7 @@ import type {} from 'zod-openapi';
 import { problemType, PROBLEMS, type ProblemSlug } from '#contract/problem-types';
 
 import { MAXIMUM_METADATA_KEYS } from './charge-request-schema.ts';
+import { VOID_REASONS } from '../ledger/ledger-entry.ts';
 
 const chargeFields = {
   id: z.string().regex(/^ch_[0-9a-f]{32}$/),
@@ -71,7 +72,7 @@ export const voidedSchema = z
   .strictObject({
     ...problemFields(['voided']),
     status_detail: z.literal('voided'),
-    void_reason: z.enum(['unresolved', 'psp_mismatch', 'voided_at_psp']),
+    void_reason: z.enum(VOID_REASONS),
     charge: chargeSchema,
   })
   .meta({ id: 'VoidedProblem', description: 'The charge was voided by us.' });

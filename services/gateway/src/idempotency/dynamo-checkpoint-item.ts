@@ -3,7 +3,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { CHECKPOINTS } from '#contract/tables';
 
-import type { VoidReason } from '../ledger/ledger-entry.ts';
+import { VOID_REASONS } from '../ledger/ledger-entry.ts';
+import { integer, optionalText, text, type DynamoAttributes } from '../platform/dynamo-attributes.ts';
 import { DynamoItemReader } from '../platform/dynamo-item-reader.ts';
 import type { AcceptedCharge } from '../saga/accepted-charge.ts';
 import { CHECKPOINT_STEPS, isTerminal, type Checkpoint, type CheckpointRecord } from '../saga/checkpoint.ts';
@@ -16,7 +17,6 @@ import type { Launch } from './checkpoint-store.ts';
  * launched. The names are persisted, so they are append-only.
  */
 
-type Attributes = Record<string, AttributeValue>;
 type Item = Readonly<Record<string, AttributeValue>>;
 
 /** What belongs to one step only; a move to another step removes what that one does not have. */
@@ -38,16 +38,10 @@ const INCIDENTAL_ATTRIBUTES: readonly string[] = [
   'void_attempts',
 ];
 
-const VOID_REASONS = ['unresolved', 'psp_mismatch', 'voided_at_psp'] as const satisfies readonly VoidReason[];
 const OUTCOMES = ['SETTLED', 'VOIDED'] as const;
 const RESPONSE_STATUSES = [201, 402] as const satisfies readonly TerminalResponse['status'][];
 
-const text = (value: string): AttributeValue => ({ S: value });
-const integer = (value: number): AttributeValue => ({ N: String(value) });
-const optional = (name: string, value: string | undefined): Attributes =>
-  value === undefined ? {} : { [name]: text(value) };
-
-export function keyAttributes(key: ChargeKey): Attributes {
+export function keyAttributes(key: ChargeKey): DynamoAttributes {
   return {
     [CHECKPOINTS.partitionKey]: text(key.tenantId),
     [CHECKPOINTS.sortKey]: text(key.idempotencyKey),
@@ -60,8 +54,8 @@ export function chargeAttribute(charge: AcceptedCharge): AttributeValue {
     M: {
       amount_minor: integer(charge.amountMinor),
       currency: text(charge.currency),
-      ...optional('description', charge.description),
-      ...optional('reference', charge.reference),
+      ...optionalText('description', charge.description),
+      ...optionalText('reference', charge.reference),
       // As JSON text: a DynamoDB map forgets the order of its members, and that order is in the bytes of the answer.
       metadata: text(JSON.stringify(charge.metadata)),
       psp_name: text(charge.pspName),
@@ -74,13 +68,13 @@ export function chargeAttribute(charge: AcceptedCharge): AttributeValue {
  * The payment method, with the fingerprint of the request that it came with: a launch sets it only where the item has
  * none, and the item may belong to a request with another payload, which must not be charged to this card.
  */
-export function paymentMethodAttributes({ fingerprint, charge }: Launch): Attributes {
+export function paymentMethodAttributes({ fingerprint, charge }: Launch): DynamoAttributes {
   if (charge.paymentMethod === undefined) return {};
   return { payment_method: { M: { fingerprint: text(fingerprint), token: text(charge.paymentMethod) } } };
 }
 
 /** `step` and what belongs to it. */
-export function stepAttributes(checkpoint: Checkpoint): Attributes {
+export function stepAttributes(checkpoint: Checkpoint): DynamoAttributes {
   const step = { step: text(checkpoint.step) };
   switch (checkpoint.step) {
     case 'VALIDATED':
@@ -97,7 +91,7 @@ export function stepAttributes(checkpoint: Checkpoint): Attributes {
       return {
         ...step,
         void_reason: text(checkpoint.reason),
-        ...optional('psp_charge_id', checkpoint.pspChargeId),
+        ...optionalText('psp_charge_id', checkpoint.pspChargeId),
         void_attempts: integer(checkpoint.voidAttempts),
       };
     case 'SETTLED':
@@ -112,7 +106,7 @@ export function stepAttributes(checkpoint: Checkpoint): Attributes {
   }
 }
 
-function responseAttributes(response: TerminalResponse): Attributes {
+function responseAttributes(response: TerminalResponse): DynamoAttributes {
   return { response_status: integer(response.status), response_body: text(response.body) };
 }
 
@@ -121,7 +115,7 @@ export function isSameDecision(one: Checkpoint, other: Checkpoint): boolean {
   return isDeepStrictEqual(decisiveAttributes(one), decisiveAttributes(other));
 }
 
-function decisiveAttributes(checkpoint: Checkpoint): Attributes {
+function decisiveAttributes(checkpoint: Checkpoint): DynamoAttributes {
   const entries = Object.entries(stepAttributes(checkpoint));
   return Object.fromEntries(entries.filter(([name]) => !INCIDENTAL_ATTRIBUTES.includes(name)));
 }

@@ -1,8 +1,9 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { LEDGER } from '#contract/tables';
 
+import { integer, optionalText, text, type DynamoAttributes } from '../platform/dynamo-attributes.ts';
 import { DynamoItemReader } from '../platform/dynamo-item-reader.ts';
-import { LEDGER_SEQ, seqOf, type LedgerEntry, type ReservedEntry, type VoidReason } from './ledger-entry.ts';
+import { LEDGER_SEQ, seqOf, VOID_REASONS, type LedgerEntry, type ReservedEntry } from './ledger-entry.ts';
 
 const STATES = [
   'RESERVED',
@@ -12,17 +13,8 @@ const STATES = [
   'LATE_SUCCESS_VOIDED',
 ] as const satisfies readonly LedgerEntry['state'][];
 
-const VOID_REASONS = ['unresolved', 'psp_mismatch', 'voided_at_psp'] as const satisfies readonly VoidReason[];
-
-type Attributes = Record<string, AttributeValue>;
-
-const text = (value: string): AttributeValue => ({ S: value });
-const integer = (value: number): AttributeValue => ({ N: String(value) });
-const optional = (name: string, value: string | undefined): Attributes =>
-  value === undefined ? {} : { [name]: text(value) };
-
 /** An entry as its item. */
-export function ledgerItemOf(entry: LedgerEntry): Attributes {
+export function ledgerItemOf(entry: LedgerEntry): DynamoAttributes {
   return {
     [LEDGER.partitionKey]: text(entry.chargeId),
     [LEDGER.sortKey]: integer(seqOf(entry)),
@@ -35,7 +27,7 @@ export function ledgerItemOf(entry: LedgerEntry): Attributes {
   };
 }
 
-function contentAttributes(entry: LedgerEntry): Attributes {
+function contentAttributes(entry: LedgerEntry): DynamoAttributes {
   switch (entry.state) {
     case 'RESERVED':
       return reservedAttributes(entry);
@@ -46,26 +38,26 @@ function contentAttributes(entry: LedgerEntry): Attributes {
         psp_charge_id: text(entry.pspChargeId),
       };
     case 'VOIDING':
-      return { reason: text(entry.reason), ...optional('psp_charge_id', entry.pspChargeId) };
+      return { reason: text(entry.reason), ...optionalText('psp_charge_id', entry.pspChargeId) };
     case 'VOIDED':
       return {
         reason: text(entry.reason),
-        ...optional('decline_code', entry.declineCode),
-        ...optional('psp_charge_id', entry.pspChargeId),
+        ...optionalText('decline_code', entry.declineCode),
+        ...optionalText('psp_charge_id', entry.pspChargeId),
       };
     case 'LATE_SUCCESS_VOIDED':
       return { psp_charge_id: text(entry.pspChargeId) };
   }
 }
 
-function reservedAttributes(entry: ReservedEntry): Attributes {
+function reservedAttributes(entry: ReservedEntry): DynamoAttributes {
   return {
     idempotency_key: text(entry.idempotencyKey),
     fingerprint: text(entry.fingerprint),
     amount_minor: integer(entry.amountMinor),
     currency: text(entry.currency),
-    ...optional('description', entry.description),
-    ...optional('reference', entry.reference),
+    ...optionalText('description', entry.description),
+    ...optionalText('reference', entry.reference),
     // As JSON text: a DynamoDB map forgets the order of its members, and that order is in the bytes of the answer.
     metadata: text(JSON.stringify(entry.metadata)),
     psp_name: text(entry.pspName),

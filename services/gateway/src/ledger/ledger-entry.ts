@@ -41,13 +41,16 @@ export interface SettledEntry extends EntryEnvelope {
 }
 
 /** Why we void a charge ourselves. Persisted; append-only. */
-export type VoidReason =
-  /** The PSP knows nothing of the charge after the bound, and its answer under our key is an error for ever. */
-  | 'unresolved'
-  /** The PSP approved something else than was asked: another amount or currency. */
-  | 'psp_mismatch'
-  /** The PSP's approval was cancelled or refunded there before we settled. */
-  | 'voided_at_psp';
+export const VOID_REASONS = [
+  // The PSP knows nothing of the charge after the bound, and its answer under our key is an error for ever.
+  'unresolved',
+  // The PSP approved something else than was asked: another amount or currency.
+  'psp_mismatch',
+  // The PSP's approval was cancelled or refunded there before we settled.
+  'voided_at_psp',
+] as const;
+
+export type VoidReason = (typeof VOID_REASONS)[number];
 
 /** The decision not to settle, taken before anything is voided at the PSP. */
 export interface VoidingEntry extends EntryEnvelope {

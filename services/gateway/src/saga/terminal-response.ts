@@ -1,6 +1,12 @@
 import { PROBLEMS, problemType } from '#contract/problem-types';
 
-import type { ReservedEntry, SettledEntry, VoidedEntry, VoidReason } from '../ledger/ledger-entry.ts';
+import {
+  VOID_REASONS,
+  type ReservedEntry,
+  type SettledEntry,
+  type VoidedEntry,
+  type VoidReason,
+} from '../ledger/ledger-entry.ts';
 import { chargeView } from './charge-view.ts';
 
 /** The answer to a charge that has ended; the same bytes on every replay. */
@@ -78,7 +84,7 @@ export function decisionOf(response: TerminalResponse): TerminalDecision {
 }
 
 function isVoidedReason(text: string): text is VoidReason | 'declined' {
-  return ['declined', 'unresolved', 'psp_mismatch', 'voided_at_psp'].includes(text);
+  return text === 'declined' || VOID_REASONS.some((reason) => reason === text);
 }
 
 function textAt(value: unknown, ...path: readonly string[]): string | undefined {
