@@ -59,9 +59,9 @@ module.exports = {
       name: 'no-dev-dependency-in-what-is-deployed',
       severity: 'error',
       from: {
-        path: '^services/(gateway|sweeper|audit-archiver|contract)/',
+        path: '^services/(gateway|sweeper|audit-archiver|consumers|contract)/',
         // The bundling itself runs on the machine that builds the image.
-        pathNot: '^services/gateway/build\\.mjs$',
+        pathNot: '^services/(gateway|consumers)/build\\.mjs$',
       },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
     },

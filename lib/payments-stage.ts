@@ -4,6 +4,7 @@ import { Construct } from 'constructs';
 import { PhysicalNames } from './config/physical-names.ts';
 import type { StageValues } from './config/stage-values.ts';
 import { AuditStack } from './stacks/audit-stack.ts';
+import { ConsumersStack } from './stacks/consumers-stack.ts';
 import { DataStack } from './stacks/data-stack.ts';
 import { EdgeStack } from './stacks/edge-stack.ts';
 import { EventsStack } from './stacks/events-stack.ts';
@@ -26,6 +27,8 @@ export interface RegionStacks {
   readonly gateway: GatewayStack;
   readonly audit: AuditStack;
   readonly observability: ObservabilityStack;
+  /** Absent where the stage has no reference consumers. */
+  readonly consumers: ConsumersStack | undefined;
 }
 
 /**
@@ -71,6 +74,9 @@ export class PaymentsStage extends Stage {
       services(ofFirst, { ...firstBase, data: firstData }, secondBase.keyStorePrimaries),
       services(ofSecond, { ...secondBase, data: secondData }, firstBase.keyStorePrimaries),
     ];
+    const [{ consumers: firstConsumers }, { consumers: secondConsumers }] = this.regions;
+    // Their table, with its replica, lives in the first region's stack.
+    if (firstConsumers !== undefined) secondConsumers?.addStackDependency(firstConsumers);
     const [region, props] = ofFirst;
     const { alarmTopic } = this.regions[0].observability;
     this.edge = new EdgeStack(region, 'edge', { ...props, alarmTopic });
@@ -121,5 +127,10 @@ function services(
   const gateway = new GatewayStack(region, 'gateway', { ...props, keys, network, keyStore, data, events });
   const audit = new AuditStack(region, 'audit', { ...props, keys, network, data });
   const observability = new ObservabilityStack(region, 'observability', { ...props, events, gateway, audit });
-  return { ...base, keyStore, events, gateway, audit, observability };
+  const consumers = props.values.withConsumers
+    ? new ConsumersStack(region, 'consumers', { ...props, keys, network, events })
+    : undefined;
+  // Its table names the key that the other region's replica is encrypted with.
+  if (consumers !== undefined) consumers.addStackDependency(data);
+  return { ...base, keyStore, events, gateway, audit, observability, consumers };
 }

@@ -12,8 +12,9 @@ export class PhysicalNames {
   }
 
   readonly stack = (id: string): string => this.of(id);
-  readonly table = (name: 'checkpoints' | 'ledger' | 'tenants' | 'webhook-events' | 'shard-map'): string =>
-    this.of(name);
+  readonly table = (
+    name: 'checkpoints' | 'ledger' | 'tenants' | 'webhook-events' | 'shard-map' | 'consumers',
+  ): string => this.of(name);
   readonly globalCluster = (shard: number): string => this.of(`key-store-${shard}`);
   readonly cluster = (shard: number, region: string): string => this.of(`key-store-${shard}-${region}`);
   readonly proxy = (shard: number): string => this.of(`key-store-${shard}`);

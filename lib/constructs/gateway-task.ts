@@ -61,6 +61,8 @@ export class GatewayTask extends ecs.FargateTaskDefinition {
       image: ecs.ContainerImage.fromAsset(PROJECT_ROOT, {
         file: 'services/gateway/Dockerfile',
         platform: assets.Platform.LINUX_ARM64,
+        // An edit of the consumers does not change this image.
+        exclude: ['services/consumers'],
       }),
       essential: true,
       portMappings: [{ containerPort: GATEWAY_PORT, name: 'https' }],

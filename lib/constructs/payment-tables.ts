@@ -88,7 +88,8 @@ interface CommonTableProps {
   readonly replicas: dynamodb.ReplicaTableProps[];
 }
 
-function commonTableProps({ values, tableKey, replicaRegion }: PaymentTablesProps): CommonTableProps {
+/** What every table that both regions share has. */
+export function commonTableProps({ values, tableKey, replicaRegion }: PaymentTablesProps): CommonTableProps {
   return {
     billing: dynamodb.Billing.onDemand(),
     encryption: dynamodb.TableEncryptionV2.customerManagedKey(tableKey.key, {

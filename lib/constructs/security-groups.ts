@@ -3,12 +3,18 @@ import { Construct } from 'constructs';
 
 import { GATEWAY_PORT, HTTPS_PORT, POSTGRES_PORT } from '../config/ports.ts';
 
+export interface SecurityGroupsProps {
+  readonly vpc: ec2.IVpc;
+  readonly withConsumers: boolean;
+}
+
 /**
  * Who may talk to whom, in one place. Nothing opens a connection but along these lines:
  *
  *     clients -443-> load balancer -8443-> tasks -5432-> proxies -5432-> databases
  *                                          tasks, functions -443-> AWS and the PSPs
  *                                          functions -5432-> databases (migrations, rotation of passwords)
+ *                                          consumers -443-> AWS
  */
 export class SecurityGroups extends Construct {
   readonly loadBalancer: ec2.SecurityGroup;
@@ -16,8 +22,10 @@ export class SecurityGroups extends Construct {
   readonly functions: ec2.SecurityGroup;
   readonly proxies: ec2.SecurityGroup;
   readonly databases: ec2.SecurityGroup;
+  /** Absent where the stage has no reference consumers. */
+  readonly consumers: ec2.SecurityGroup | undefined;
 
-  constructor(scope: Construct, id: string, vpc: ec2.IVpc) {
+  constructor(scope: Construct, id: string, { vpc, withConsumers }: SecurityGroupsProps) {
     super(scope, id);
     const group = (groupId: string, description: string) =>
       new ec2.SecurityGroup(this, groupId, { vpc, description, allowAllOutbound: false });
@@ -26,6 +34,8 @@ export class SecurityGroups extends Construct {
     this.functions = group('Functions', 'Functions that reach a database');
     this.proxies = group('Proxies', 'RDS proxies');
     this.databases = group('Databases', 'Instances of the key store');
+    this.consumers = withConsumers ? group('Consumers', 'Tasks of the reference consumers') : undefined;
+    this.consumers?.addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.tcp(HTTPS_PORT), 'AWS APIs');
 
     const https = ec2.Port.tcp(HTTPS_PORT);
     const postgres = ec2.Port.tcp(POSTGRES_PORT);

@@ -35,8 +35,8 @@ const RECOVERY_VISIBILITY_TIMEOUT = Duration.seconds(45);
 
 /**
  * What becomes of a charge after its answer: its event reaches each consumer's queue, and a charge that nobody works
- * on any more becomes a ticket on the recovery queue. The consumers themselves are other people's; here they have
- * their queues.
+ * on any more becomes a ticket on the recovery queue. The consumers themselves are other people's, or those
+ * of `consumers-stack.ts`; here they have their queues.
  */
 export class EventsStack extends RegionalStack {
   readonly eventBus: events.EventBus;

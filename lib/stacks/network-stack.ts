@@ -19,19 +19,29 @@ export class NetworkStack extends RegionalStack {
   readonly proxySecurityGroup: ec2.ISecurityGroup;
   readonly loadBalancerSecurityGroup: ec2.ISecurityGroup;
   readonly functionSecurityGroup: ec2.ISecurityGroup;
+  /** Absent where the stage has no reference consumers. */
+  readonly consumerSecurityGroup: ec2.ISecurityGroup | undefined;
 
   constructor(scope: Construct, id: string, { keys, ...props }: NetworkStackProps) {
     super(scope, id, { description: 'Network, its private ways to AWS, and who may talk to whom', ...props });
     const vpc = this.#vpc();
     this.#recordFlows(vpc, keys);
-    const groups = new SecurityGroups(this, 'SecurityGroups', vpc);
-    new PrivateEndpoints(this, 'PrivateEndpoints', { vpc, clients: [groups.tasks, groups.functions] });
+    const groups = new SecurityGroups(this, 'SecurityGroups', {
+      vpc,
+      withConsumers: this.values.withConsumers,
+    });
+    const consumers = groups.consumers === undefined ? [] : [groups.consumers];
+    new PrivateEndpoints(this, 'PrivateEndpoints', {
+      vpc,
+      clients: [groups.tasks, groups.functions, ...consumers],
+    });
     this.vpc = vpc;
     this.taskSecurityGroup = groups.tasks;
     this.databaseSecurityGroup = groups.databases;
     this.proxySecurityGroup = groups.proxies;
     this.loadBalancerSecurityGroup = groups.loadBalancer;
     this.functionSecurityGroup = groups.functions;
+    this.consumerSecurityGroup = groups.consumers;
   }
 
   #vpc(): ec2.IVpc {

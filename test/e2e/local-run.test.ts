@@ -3,15 +3,15 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { DeleteMessageBatchCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs';
 
-import { CONSUMERS, paymentEventDetail, type Consumer } from '#contract/events';
+import { CONSUMERS } from '#contract/events';
 import { chargeIdOf } from '#gateway/idempotency/charge-key';
 
 import { ApiClient, chargeBody, newKey } from '../support/api-client.ts';
 import { contradictions, readLedger, type ClientAnswer } from '../support/charge-audit.ts';
+import { readConsumerRecords } from '../support/consumer-records.ts';
 import { eventually } from '../support/eventually.ts';
-import { dynamodbOf, sqsOf, startLocalRun, type LocalRun } from '../support/local-run.ts';
+import { dynamodbOf, startLocalRun, type LocalRun } from '../support/local-run.ts';
 import { netCharged, pspRecords } from '../support/psp-records.ts';
 
 /** Each fault of the simulator, and what becomes of its charges. */
@@ -185,32 +185,33 @@ describe('npm start', () => {
     expect(await findings()).toEqual([]);
   }, 180_000);
 
-  it('has put the event of every charge, with its one id, on the queue of every consumer', async () => {
-    const settled = answers.map(({ key }) => chargeIdOf({ tenantId: TENANT_ID, idempotencyKey: key }));
-    const endpoints = run.endpoints();
-    const sqs = sqsOf(endpoints);
-    const eventIds = async (consumer: Consumer): Promise<Map<string, Set<string>>> => {
-      const QueueUrl = endpoints.consumerQueueUrls[consumer];
-      const ids = new Map<string, Set<string>>();
-      for (;;) {
-        const { Messages = [] } = await sqs.send(
-          new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, WaitTimeSeconds: 1 }),
-        );
-        if (Messages.length === 0) return ids;
-        for (const { Body = '' } of Messages) {
-          const event = paymentEventDetail.parse((JSON.parse(Body) as { detail: unknown }).detail);
-          ids.set(event.charge_id, (ids.get(event.charge_id) ?? new Set()).add(event.event_id));
-        }
-        const Entries = Messages.map(({ MessageId: Id, ReceiptHandle }) => ({ Id, ReceiptHandle }));
-        await sqs.send(new DeleteMessageBatchCommand({ QueueUrl, Entries }));
-      }
-    };
-    const perConsumer = await Promise.all(CONSUMERS.map(eventIds));
-    sqs.destroy();
-    for (const ids of perConsumer) {
-      expect(settled.filter((chargeId) => ids.get(chargeId)?.size !== 1)).toEqual([]);
+  it('has brought the event of every charge, with its one id, to every consumer, once', async () => {
+    const chargeIds = answers.map(({ key }) => chargeIdOf({ tenantId: TENANT_ID, idempotencyKey: key }));
+    const { consumersTable = '', tables } = run.endpoints();
+    const dynamodb = dynamodbOf(run.endpoints());
+    const records = await eventually(
+      'every consumer has had the event of every charge',
+      async () => {
+        const items = await readConsumerRecords(dynamodb, consumersTable);
+        const complete = CONSUMERS.every((consumer) => {
+          const eventIds = items.eventIds[consumer];
+          return chargeIds.every((chargeId) => eventIds.has(chargeId));
+        });
+        return complete ? items : undefined;
+      },
+      60_000,
+    );
+    for (const consumer of CONSUMERS) {
+      const eventIds = records.eventIds[consumer];
+      expect(chargeIds.filter((chargeId) => eventIds.get(chargeId)?.size !== 1)).toEqual([]);
+      expect(eventIds).toEqual(records.eventIds.order);
     }
-    expect(perConsumer[0]?.get(settled[0] ?? '')).toEqual(perConsumer[1]?.get(settled[0] ?? ''));
+    // Exactly once, although tasks and consumers were killed: the consumers' sums are the ledger's.
+    const ledger = await readLedger(dynamodb, tables.ledger);
+    dynamodb.destroy();
+    const settled = [...ledger.values()].flat().filter((entry) => entry.state === 'SETTLED');
+    expect(records.settledTotal).toBe(settled.reduce((sum, { amountMinor }) => sum + amountMinor, 0));
+    expect(records.receipts).toBe(records.eventIds.receipts.size);
   }, 120_000);
 
   it('has sums in its ledger that equal those at the PSP', async () => {

@@ -15,7 +15,8 @@ function buildContext(): string {
   const [asset] = readdirSync(path.dirname(assembly.directory))
     .map((entry) => path.join(path.dirname(assembly.directory), entry))
     .filter((folder) => path.basename(folder).startsWith('asset.'))
-    .filter((folder) => readdirSync(folder).includes('services'));
+    .filter((folder) => readdirSync(folder).includes('services'))
+    .filter((folder) => readdirSync(path.join(folder, 'services')).includes('gateway'));
   if (asset === undefined) throw new Error('there is no build context');
   return asset;
 }

@@ -39,8 +39,12 @@ export class StageUnderTest {
 
   /** The first region's template of a stack, and the second's. */
   templatesOf(stack: keyof RegionStacks): [Template, Template] {
-    const [first, second] = this.stage.regions;
-    return [Template.fromStack(first[stack]), Template.fromStack(second[stack])];
+    const [first, second] = this.stage.regions.map((region) => {
+      const found = region[stack];
+      if (found === undefined) throw new Error(`the stage has no stack ${stack}`);
+      return Template.fromStack(found);
+    }) as [Template, Template];
+    return [first, second];
   }
 }
 

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 
+import { CONSUMERS } from './events.ts';
+
 /**
  * The environment of each process: infrastructure sets exactly these names, the runtime reads exactly these.
  * Names of resources have no default: a process that does not know its table must not start.
@@ -127,6 +129,34 @@ export const localSweeperEnvironment = z.object({
   DATABASE_URLS: commaSeparatedUrls,
   SWEEP_INTERVAL_MS: milliseconds,
 });
+
+/** A reference consumer of the payment events: one process for each queue. */
+export const consumerEnvironment = z.object({
+  NODE_ENV: shared.NODE_ENV,
+  LOG_LEVEL: shared.LOG_LEVEL,
+  AWS_REGION: shared.AWS_REGION,
+  /** Which of the consumers this process is. */
+  CONSUMER: z.enum(CONSUMERS),
+  /** That consumer's own queue. */
+  CONSUMER_QUEUE_URL: z.url(),
+  /** Table that takes what the consumers make of events, and which events they have had. */
+  CONSUMERS_TABLE: z.string().min(1),
+  /** Events that one process works on at a time. */
+  MAX_EVENTS_IN_FLIGHT: z.coerce.number().int().positive().max(1_000).default(16),
+  /** How long an event stays with a process that has died; renewed at a third of it while one works. */
+  VISIBILITY_TIMEOUT_SECONDS: z.coerce.number().int().min(1).max(43_200).default(30),
+  /** One event's work; after this it is given up and comes back. */
+  EVENT_TIMEOUT_MS: milliseconds.default(60_000),
+  /**
+   * How long it is remembered that an event has been had: longer than the archive can replay it, and than it can
+   * wait in a queue and in a dead-letter queue.
+   */
+  EVENT_MARKERS_KEPT_SECONDS: z.coerce.number().int().positive().default(34_560_000),
+  /** From SIGTERM to the end; below the stop timeout of the container. */
+  STOP_TIMEOUT_MS: milliseconds.default(25_000),
+});
+
+export type ConsumerEnvironment = z.infer<typeof consumerEnvironment>;
 
 /** Archiver of the ledger as a Lambda. */
 export const auditArchiverEnvironment = z.object({

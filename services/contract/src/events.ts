@@ -34,3 +34,12 @@ export const paymentEventDetail = z.strictObject({
 });
 
 export type PaymentEventDetail = z.infer<typeof paymentEventDetail>;
+
+/** What EventBridge puts on a consumer's queue: the fields of its envelope that a consumer needs, and the event. */
+export const paymentEventEnvelope = z.object({
+  source: z.literal(EVENT_SOURCE),
+  'detail-type': z.enum(EVENT_TYPES),
+  /** When it was published, RFC 3339; a repeat has another. */
+  time: z.iso.datetime(),
+  detail: paymentEventDetail,
+});

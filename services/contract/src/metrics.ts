@@ -16,6 +16,10 @@ export const METRICS = {
   pspCircuitOpened: 'PspCircuitOpened',
   expiredLeasesFound: 'ExpiredLeasesFound',
   recoveryTicketsFailed: 'RecoveryTicketsFailed',
+  consumedEvents: 'ConsumedEvents',
+  consumedEventsRepeated: 'ConsumedEventsRepeated',
+  consumedEventsFailed: 'ConsumedEventsFailed',
+  consumedEventsUnreadable: 'ConsumedEventsUnreadable',
 } as const;
 
 export type MetricName = (typeof METRICS)[keyof typeof METRICS];

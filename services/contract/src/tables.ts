@@ -31,6 +31,16 @@ export const WEBHOOK_EVENTS = {
 } as const;
 
 /**
+ * What the reference consumers make of events, and a marker for each event that one of them has had, told apart by the
+ * prefix of the id (`event#…`, `order#…`, `receipt#…`, `totals#…`). Markers alone have a time to live.
+ */
+export const CONSUMER_RECORDS = {
+  partitionKey: 'id',
+  sortKey: 'part',
+  timeToLive: 'expires_at',
+} as const;
+
+/**
  * Shard map: which region and shard a key's slot belongs to, by a lease. Strongly consistent over both regions
  * (MRSC), so it has neither a time to live nor transactions.
  */

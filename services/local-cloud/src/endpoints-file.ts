@@ -22,6 +22,8 @@ const endpoints = z.object({
   eventBridgeEndpoint: z.string(),
   pspUrl: z.string(),
   tables: z.object({ checkpoints: z.string(), ledger: z.string(), tenants: z.string() }),
+  /** What the reference consumers write; absent where there are none. */
+  consumersTable: z.string().optional(),
   /** URL of each queue by its name. */
   queueUrls: z.record(z.string(), z.string()),
   /** URL of each consumer's queue. */

@@ -23,6 +23,8 @@ const localRunEnvironment = z
       .string()
       .transform((folder) => path.resolve(folder))
       .optional(),
+    /** Off: the events of charges stay on the consumers' queues. */
+    CONSUMERS: z.enum(['on', 'off']).default('on'),
     DATABASE_URLS: gateway.DATABASE_URLS.optional(),
     AWS_ENDPOINT_URL_DYNAMODB: z.url().optional(),
     AWS_ENDPOINT_URL_SQS: z.url().optional(),

@@ -15,6 +15,7 @@ import {
   MIGRATE_SCRIPT,
   migrationEnvironment,
   type ProductSettings,
+  referenceConsumers,
   sweeper,
 } from './product-processes.ts';
 import { RunFolder } from './run-folder.ts';
@@ -54,7 +55,7 @@ export interface LocalRunOptions {
   readonly partLost: (name: string, reason: string) => void;
 }
 
-/** The whole product on this machine: the stores, two tasks of the gateway on one port, and the sweeper. */
+/** The whole product on this machine: the stores, two tasks of the gateway on one port, the sweeper and the consumers. */
 export class LocalRun {
   readonly #options: LocalRunOptions;
   readonly #guardian = new Guardian();
@@ -113,6 +114,7 @@ export class LocalRun {
     await Promise.all([
       ...GATEWAY_TASKS.map((name) => this.#tasks.start(gatewayTask(name, settings))),
       this.#tasks.start(sweeper('sweeper', settings)),
+      ...referenceConsumers(settings).map((consumer) => this.#tasks.start(consumer)),
     ]);
     const endpoints = this.#endpoints(cloud);
     this.#saveEndpoints();
@@ -257,6 +259,7 @@ export class LocalRun {
         ledger: names.ledgerTable,
         tenants: names.tenantsTable,
       },
+      ...(names.consumersTable === undefined ? {} : { consumersTable: names.consumersTable }),
       queueUrls: Object.fromEntries(cloud.queueUrls),
       consumerQueueUrls: {
         order: queueUrl(names.consumerQueues.order),

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import { gatewayEnvironment, localSweeperEnvironment } from '#contract/environment';
+import { consumerEnvironment, gatewayEnvironment, localSweeperEnvironment } from '#contract/environment';
+import { CONSUMERS, type Consumer } from '#contract/events';
 import type { LocalCloud } from './local-cloud.ts';
 import { passThrough, type LocalRunEnvironment } from './local-run-environment.ts';
 import { levelNumber, parseLogLine } from './log-line.ts';
@@ -72,6 +73,39 @@ export function sweeper(name: string, settings: ProductSettings): ProcessDefinit
       SWEEP_INTERVAL_MS: String(run.SWEEP_INTERVAL_MS),
     },
     isReadyLine: (line) => parseLogLine(line).message === 'sweeping',
+    readyWithinMs: READY_WITHIN_MS,
+    stopSignal: 'SIGTERM',
+    stopWithinMs: run.STOP_TIMEOUT_MS + STOP_MARGIN_MS,
+    abandonSignal: 'SIGKILL',
+  };
+}
+
+/** The reference consumers, one process for each queue; none where the run or its stage has none. */
+export function referenceConsumers(settings: ProductSettings): readonly ProcessDefinition[] {
+  const { consumersTable } = settings.cloud.resources.names;
+  if (settings.run.CONSUMERS === 'off' || consumersTable === undefined) return [];
+  return CONSUMERS.map((consumer) => referenceConsumer(consumer, consumersTable, settings));
+}
+
+function referenceConsumer(
+  consumer: Consumer,
+  consumersTable: string,
+  settings: ProductSettings,
+): ProcessDefinition {
+  const { run, cloud, outer } = settings;
+  return {
+    name: `consumer-${consumer}`,
+    command: process.execPath,
+    arguments: [script('services/consumers/src/main.ts')],
+    environment: {
+      ...passThrough(Object.keys(consumerEnvironment.shape), outer),
+      ...sharedEnvironment(settings),
+      CONSUMER: consumer,
+      CONSUMER_QUEUE_URL: cloud.queueUrls.get(cloud.resources.names.consumerQueues[consumer]),
+      CONSUMERS_TABLE: consumersTable,
+      STOP_TIMEOUT_MS: String(run.STOP_TIMEOUT_MS),
+    },
+    isReadyLine: (line) => parseLogLine(line).message === 'consuming',
     readyWithinMs: READY_WITHIN_MS,
     stopSignal: 'SIGTERM',
     stopWithinMs: run.STOP_TIMEOUT_MS + STOP_MARGIN_MS,

@@ -30,6 +30,8 @@ export interface ResourceNames {
   readonly checkpointsTable: string;
   readonly ledgerTable: string;
   readonly tenantsTable: string;
+  /** Absent where the stage has no reference consumers. */
+  readonly consumersTable?: string;
   readonly recoveryQueue: string;
   readonly consumerQueues: Readonly<Record<Consumer, string>>;
   readonly auditBucket: string;

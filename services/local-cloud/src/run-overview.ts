@@ -1,3 +1,4 @@
+import { CONSUMERS } from '#contract/events';
 import { DEMO_TENANTS } from './demo-tenants.ts';
 import type { Endpoints } from './endpoints-file.ts';
 
@@ -5,7 +6,7 @@ import type { Endpoints } from './endpoints-file.ts';
 export function overviewLines(endpoints: Endpoints, sweepIntervalMs: number): string[] {
   const line = (what: string, where: string, ...names: string[]): string => {
     const pids = names.flatMap((name) => endpoints.pids[name] ?? []);
-    return `  ${what.padEnd(14)} ${where} (${pids.length === 0 ? 'not embedded' : `pid ${pids.join(', ')}`})`;
+    return `  ${what.padEnd(18)} ${where} (${pids.length === 0 ? 'not embedded' : `pid ${pids.join(', ')}`})`;
   };
   return [
     ...endpoints.databaseUrls.map((url, shard) =>
@@ -17,7 +18,10 @@ export function overviewLines(endpoints: Endpoints, sweepIntervalMs: number): st
     line('EventBridge', endpoints.eventBridgeEndpoint, 'event-bus'),
     line('PSP', endpoints.pspUrl, 'psp-simulator'),
     line('sweeper', `every ${sweepIntervalMs} ms`, 'sweeper'),
-    `  ${'gateway'.padEnd(14)} ${endpoints.url} (two tasks: pid ${endpoints.gatewayPids.join(', pid ')})`,
+    ...CONSUMERS.map((consumer) => `consumer-${consumer}`)
+      .filter((name) => name in endpoints.pids)
+      .map((name) => line(name, endpoints.consumersTable ?? '', name)),
+    `  ${'gateway'.padEnd(18)} ${endpoints.url} (two tasks: pid ${endpoints.gatewayPids.join(', pid ')})`,
   ];
 }
 

@@ -2,11 +2,13 @@ import type { z } from 'zod';
 
 import {
   auditArchiverEnvironment,
+  consumerEnvironment,
   gatewayEnvironment,
   migrationEnvironment,
   sweeperEnvironment,
 } from '#contract/environment';
 
+import { CONSUMER_LEFT_TO_DEFAULT } from '../../../lib/constructs/consumer-environment.ts';
 import { LEFT_TO_DEFAULT } from '../../../lib/constructs/gateway-environment.ts';
 import { asList, at, nameOf, property, resourcesOfType } from './template-values.ts';
 import type { Placed, TopologyRule } from './template-values.ts';
@@ -22,6 +24,7 @@ const SET_BY_LAMBDA = ['AWS_REGION'];
 /** By the name of the container, and by how a function's logical id begins. */
 const CONTRACTS: Readonly<Record<string, Contract>> = {
   Gateway: { schema: gatewayEnvironment, unset: Object.keys(LEFT_TO_DEFAULT) },
+  Consumer: { schema: consumerEnvironment, unset: Object.keys(CONSUMER_LEFT_TO_DEFAULT) },
   SweeperFunction: { schema: sweeperEnvironment, unset: [...SET_BY_LAMBDA, 'SWEEP_BATCH_SIZE'] },
   MigrationsFunction: { schema: migrationEnvironment, unset: [] },
   ArchiverFunction: { schema: auditArchiverEnvironment, unset: SET_BY_LAMBDA },

@@ -33,6 +33,11 @@ export const INTENDED_DIFFERENCES: readonly IntendedDifference[] = [
     },
   },
   {
+    stack: 'consumers',
+    because: TABLES_ARE_DECLARED_ONCE,
+    moreInFirst: { 'AWS::DynamoDB::GlobalTable': 1 },
+  },
+  {
     stack: 'gateway',
     because: ONE_SECRET_WITH_REPLICA,
     moreInFirst: {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { CONSUMERS, EVENT_SOURCE, EVENT_TYPES } from '#contract/events';
-import { CHECKPOINTS, LEDGER, TENANTS } from '#contract/tables';
+import { CHECKPOINTS, CONSUMER_RECORDS, LEDGER, TENANTS } from '#contract/tables';
 import { Guardian } from '#local-cloud/guardian';
 import { ProcessGroup } from '#local-cloud/process-group';
 import type { ResourceDefinitions } from '#local-cloud/resource-definitions';
@@ -51,7 +51,12 @@ describe('the resources of the dev stage', () => {
     });
     expect(table(names.tenantsTable)).toMatchObject({ partitionKey: text(TENANTS.partitionKey) });
     expect(table(names.tenantsTable)).not.toHaveProperty('timeToLiveAttribute');
-    expect(tables).toHaveLength(5);
+    expect(table(names.consumersTable ?? '')).toMatchObject({
+      partitionKey: text(CONSUMER_RECORDS.partitionKey),
+      sortKey: text(CONSUMER_RECORDS.sortKey),
+      timeToLiveAttribute: CONSUMER_RECORDS.timeToLive,
+    });
+    expect(tables).toHaveLength(6);
   });
 
   it('are queues of which the recovery queue and every consumer have a dead-letter queue after five receives', () => {

@@ -39,6 +39,8 @@ export function resourcesOfTemplates(templates: readonly StackTemplate[]): Resou
     if (tables.some(({ name }) => name === value)) return value;
     throw new TemplateError(`${locationOf(resource, ...property)}: ${value} is no table of these stacks`);
   };
+  // Its stack is optional, and the containers of the consumers with it.
+  const consumersTable = tables.find(({ name }) => name.endsWith('-consumers'))?.name;
   const recovery = deployedVariable(templates, values, 'RECOVERY_QUEUE_URL');
   const busName = deployedVariable(templates, values, 'EVENT_BUS_NAME').value;
   const eventBus = eventBusOfTemplates(templates, values, { busName, queueNames });
@@ -50,6 +52,7 @@ export function resourcesOfTemplates(templates: readonly StackTemplate[]): Resou
       checkpointsTable: table('CHECKPOINTS_TABLE'),
       ledgerTable: table('LEDGER_TABLE'),
       tenantsTable: table('TENANTS_TABLE'),
+      ...(consumersTable === undefined ? {} : { consumersTable }),
       recoveryQueue: queueNameOf(recovery.value, queueNames, recovery),
       consumerQueues: consumerQueues(eventBus),
       auditBucket: auditBucket(templates, values),
