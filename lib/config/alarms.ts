@@ -15,6 +15,9 @@ export const ALARMS = {
   'requests-refused': 'Many requests are refused with 503 before anything is written.',
   'takeovers-frequent': 'Many charges are taken over from runs that did not end in time.',
   'executions-fenced': 'Runs were stopped because somebody newer had taken their charges over.',
+  'webhook-unknown-charge': 'The PSP told of a charge with our marks that no store of ours knows.',
+  'webhook-contradicts-ledger': 'The PSP told of a charge something else than the ledger says.',
+  'webhooks-rejected': 'Webhooks arrive whose signature does not hold.',
   // Recovery
   'expired-leases-piling-up': 'Charges that nobody works on are found faster than they are resumed.',
   'sweeper-not-running': 'No sweep has run: charges whose task died are not found.',

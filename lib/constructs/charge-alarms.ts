@@ -20,6 +20,7 @@ export class ChargeAlarms extends Construct {
     this.#single(around);
     this.#shares(around);
     this.#recovery(around);
+    this.#webhooks(around);
   }
 
   /** One is one too many. */
@@ -65,6 +66,23 @@ export class ChargeAlarms extends Construct {
       threshold: 1,
       periods: 15,
       periodsToAlarm: 10,
+    });
+  }
+
+  #webhooks(around: AlarmSurroundings): void {
+    new RunbookAlarm(this, 'webhook-unknown-charge', around, {
+      metric: productCount(METRICS.webhookUnknownCharges),
+      threshold: 1,
+    });
+    new RunbookAlarm(this, 'webhook-contradicts-ledger', around, {
+      metric: productCount(METRICS.webhookContradictions),
+      threshold: 1,
+    });
+    new RunbookAlarm(this, 'webhooks-rejected', around, {
+      // A stranger may send some; a secret that is wrong refuses all of them.
+      metric: productCount(METRICS.webhooksRejected, FIVE_MINUTES),
+      threshold: 20,
+      periods: 3,
     });
   }
 

@@ -11,6 +11,7 @@ export interface GatewayResources {
   readonly checkpointsTable: string;
   readonly ledgerTable: string;
   readonly tenantsTable: string;
+  readonly webhookEventsTable: string;
   readonly eventBusName: string;
   readonly recoveryQueueUrl: string;
   readonly databaseUrls: string;
@@ -56,6 +57,7 @@ export function gatewayContainerEnvironment(
     CHECKPOINTS_TABLE: resources.checkpointsTable,
     LEDGER_TABLE: resources.ledgerTable,
     TENANTS_TABLE: resources.tenantsTable,
+    WEBHOOK_EVENTS_TABLE: resources.webhookEventsTable,
     EVENT_BUS_NAME: resources.eventBusName,
     RECOVERY_QUEUE_URL: resources.recoveryQueueUrl,
     DATABASE_URLS: resources.databaseUrls,

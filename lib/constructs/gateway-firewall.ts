@@ -13,6 +13,10 @@ export interface GatewayFirewallProps {
 /** A decimal number above 65,536, which is what the gateway takes of a body at most. */
 const ABOVE_64_KIB =
   '^0*(6553[7-9]|655[4-9][0-9]|65[6-9][0-9]{2}|6[6-9][0-9]{3}|[7-9][0-9]{4}|[1-9][0-9]{5,})$';
+/** What PSPs send. The gateway bounds it to 256 KiB, and reads nothing of it before its signature holds. */
+const WEBHOOK_PATHS = '/v1/webhooks/';
+/** A PSP tells of the charges of all tenants from a few addresses. */
+const WEBHOOK_RATE_FACTOR = 10;
 const PAYLOAD_TOO_LARGE = 413;
 const TOO_MANY_REQUESTS = 429;
 
@@ -30,10 +34,16 @@ export class GatewayFirewall extends Construct {
       visibilityConfig: visibility('all'),
       rules: [
         bodySizeRule(0),
-        rateRule(1, props.maximumRequestsPerAddress),
+        rateRule(1, 'RatePerAddress', props.maximumRequestsPerAddress, exceptWebhooks()),
         // Of its rules, two refuse what this API allows: bodies above 8 KiB, and clients that give no name.
         managedRules(2, 'AWSManagedRulesCommonRuleSet', ['SizeRestrictions_BODY', 'NoUserAgent_HEADER']),
         managedRules(3, 'AWSManagedRulesKnownBadInputsRuleSet'),
+        rateRule(
+          4,
+          'WebhookRatePerAddress',
+          props.maximumRequestsPerAddress * WEBHOOK_RATE_FACTOR,
+          webhooksOnly(),
+        ),
       ],
     });
     new wafv2.CfnWebACLAssociation(this, 'Association', {
@@ -83,23 +93,53 @@ function bodySizeRule(priority: number): wafv2.CfnWebACL.RuleProperty {
     priority,
     action: { block: { customResponse: { responseCode: PAYLOAD_TOO_LARGE } } },
     statement: {
-      regexMatchStatement: {
-        fieldToMatch: { singleHeader: { Name: 'content-length' } },
-        regexString: ABOVE_64_KIB,
-        textTransformations: [{ priority: 0, type: 'NONE' }],
+      andStatement: {
+        statements: [
+          {
+            regexMatchStatement: {
+              fieldToMatch: { singleHeader: { Name: 'content-length' } },
+              regexString: ABOVE_64_KIB,
+              textTransformations: [{ priority: 0, type: 'NONE' }],
+            },
+          },
+          exceptWebhooks(),
+        ],
       },
     },
     visibilityConfig: visibility('body-above-64-kib'),
   };
 }
 
-function rateRule(priority: number, limit: number): wafv2.CfnWebACL.RuleProperty {
+function webhooksOnly(): wafv2.CfnWebACL.StatementProperty {
   return {
-    name: 'RatePerAddress',
+    byteMatchStatement: {
+      fieldToMatch: { uriPath: {} },
+      positionalConstraint: 'STARTS_WITH',
+      searchString: WEBHOOK_PATHS,
+      // As the gateway reads it: another way to write the path is no webhook.
+      textTransformations: [{ priority: 0, type: 'NONE' }],
+    },
+  };
+}
+
+function exceptWebhooks(): wafv2.CfnWebACL.StatementProperty {
+  return { notStatement: { statement: webhooksOnly() } };
+}
+
+function rateRule(
+  priority: number,
+  name: string,
+  limit: number,
+  scopeDownStatement: wafv2.CfnWebACL.StatementProperty,
+): wafv2.CfnWebACL.RuleProperty {
+  return {
+    name,
     priority,
     action: { block: { customResponse: { responseCode: TOO_MANY_REQUESTS } } },
-    statement: { rateBasedStatement: { aggregateKeyType: 'IP', limit, evaluationWindowSec: 300 } },
-    visibilityConfig: visibility('rate-per-address'),
+    statement: {
+      rateBasedStatement: { aggregateKeyType: 'IP', limit, evaluationWindowSec: 300, scopeDownStatement },
+    },
+    visibilityConfig: visibility(name),
   };
 }
 
@@ -116,6 +156,8 @@ function managedRules(
       managedRuleGroupStatement: {
         vendorName: 'AWS',
         name,
+        // What a PSP signs may hold addresses and markup that look like an attack.
+        scopeDownStatement: exceptWebhooks(),
         ruleActionOverrides: counted.map((rule) => ({ name: rule, actionToUse: { count: {} } })),
       },
     },

@@ -11,7 +11,7 @@ import { Construct } from 'constructs';
 import type { Tables } from '../stacks/data-stack.ts';
 
 export interface GatewayTaskRoleProps {
-  readonly tables: Pick<Tables, 'checkpoints' | 'ledger' | 'tenants'>;
+  readonly tables: Pick<Tables, 'checkpoints' | 'ledger' | 'tenants' | 'webhookEvents'>;
   /** Encrypts the tables. */
   readonly tableKey: kms.IKey;
   /** Seals payloads. */
@@ -38,6 +38,7 @@ export class GatewayTaskRole extends iam.Role {
     allow(tables.checkpoints.tableArn, 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem');
     allow(tables.ledger.tableArn, 'dynamodb:PutItem', 'dynamodb:Query');
     allow(tables.tenants.tableArn, 'dynamodb:GetItem');
+    allow(tables.webhookEvents.tableArn, 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem');
     allow(props.eventBus.eventBusArn, 'events:PutEvents');
     allow(
       recoveryQueue.queueArn,

@@ -129,6 +129,17 @@ function recoveryGraphs({ sweeper, archiver }: OperationsDashboardProps): Graph[
   return [
     ['Backlog of the sweep', [productCount(METRICS.expiredLeasesFound)]],
     ['Recovery tickets that failed', [productCount(METRICS.recoveryTicketsFailed)]],
+    [
+      'Webhooks',
+      [
+        METRICS.webhookEventsHandled,
+        METRICS.webhookEventsRepeated,
+        METRICS.webhookEventsIgnored,
+        METRICS.webhooksRejected,
+        METRICS.webhookUnknownCharges,
+        METRICS.webhookContradictions,
+      ].map((name) => productCount(name)),
+    ],
     ['Sweeper', [sweeper.metricInvocations(SUM), sweeper.metricErrors(SUM)]],
     ['Archiver', [archiver.metricInvocations(SUM), archiver.metricErrors(SUM)]],
     ['Age of what the archiver reads', [archiver.metric('IteratorAge', MAXIMUM)], 'ms'],

@@ -102,6 +102,7 @@ export class GatewayStack extends RegionalStack {
         checkpointsTable: tables.checkpoints.tableName,
         ledgerTable: tables.ledger.tableName,
         tenantsTable: tables.tenants.tableName,
+        webhookEventsTable: tables.webhookEvents.tableName,
         eventBusName: eventBus.eventBusName,
         recoveryQueueUrl: recoveryQueue.queueUrl,
         databaseUrls: keyStore.databaseUrls,

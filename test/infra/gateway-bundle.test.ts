@@ -61,6 +61,7 @@ async function contractEnvironment(
     CHECKPOINTS_TABLE: names.checkpointsTable,
     LEDGER_TABLE: names.ledgerTable,
     TENANTS_TABLE: names.tenantsTable,
+    WEBHOOK_EVENTS_TABLE: names.webhookEventsTable,
     EVENT_BUS_NAME: eventBus.name,
     RECOVERY_QUEUE_URL: await recoveryQueueUrl(stack),
     DATABASE_URLS: databaseUrls.join(','),

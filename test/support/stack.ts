@@ -119,6 +119,7 @@ function environmentOf(cloud: TestCloud, recoveryQueueUrl: string): Record<strin
     CHECKPOINTS_TABLE: names.checkpointsTable,
     LEDGER_TABLE: names.ledgerTable,
     TENANTS_TABLE: names.tenantsTable,
+    WEBHOOK_EVENTS_TABLE: names.webhookEventsTable,
     EVENT_BUS_NAME: eventBus.name,
     RECOVERY_QUEUE_URL: recoveryQueueUrl,
     STRIPE_API_BASE: cloud.pspSimulatorUrl,

@@ -6,7 +6,7 @@ import {
   type AttributeDefinition,
   type DynamoDBClient,
 } from '@aws-sdk/client-dynamodb';
-import { CHECKPOINTS, LEDGER, TENANTS } from '#contract/tables';
+import { CHECKPOINTS, LEDGER, TENANTS, WEBHOOK_EVENTS } from '#contract/tables';
 
 import { testDynamodb } from './test-aws.ts';
 
@@ -16,6 +16,7 @@ export interface TestTables {
   readonly checkpoints: string;
   readonly ledger: string;
   readonly tenants: string;
+  readonly webhookEvents: string;
   /** Deletes the tables and closes the client. */
   drop(): Promise<void>;
 }
@@ -31,10 +32,12 @@ export async function createTestTables(): Promise<TestTables> {
     checkpoints: `checkpoints-${suffix}`,
     ledger: `ledger-${suffix}`,
     tenants: `tenants-${suffix}`,
+    webhookEvents: `webhook-events-${suffix}`,
   };
   await createTable(client, names.checkpoints, [text(CHECKPOINTS.partitionKey), text(CHECKPOINTS.sortKey)]);
   await createTable(client, names.ledger, [text(LEDGER.partitionKey), number(LEDGER.sortKey)]);
   await createTable(client, names.tenants, [text(TENANTS.partitionKey)]);
+  await createTable(client, names.webhookEvents, [text(WEBHOOK_EVENTS.partitionKey)]);
   return {
     client,
     ...names,

@@ -34,6 +34,7 @@ export const gatewayEnvironment = z
     CHECKPOINTS_TABLE: z.string().min(1),
     LEDGER_TABLE: z.string().min(1),
     TENANTS_TABLE: z.string().min(1),
+    WEBHOOK_EVENTS_TABLE: z.string().min(1),
     EVENT_BUS_NAME: z.string().min(1),
     /**
      * One PostgreSQL URL a shard, in the order of the shards: all of them in every region, because a key's slot must
@@ -45,6 +46,7 @@ export const gatewayEnvironment = z
     /** Only to reach a Stripe other than Stripe's own, such as the bundled simulator. */
     STRIPE_API_BASE: z.url().optional(),
     STRIPE_SECRET_KEY: z.string().min(1),
+    /** What Stripe signs its webhooks with; during a rotation both, separated by a comma, the newer one first. */
     STRIPE_WEBHOOK_SECRET: z.string().min(1),
     /** How long an acquisition of a key holds it; longer than the whole budget of the PSP. */
     LEASE_MS: milliseconds.default(30_000),

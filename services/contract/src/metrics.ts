@@ -20,6 +20,16 @@ export const METRICS = {
   consumedEventsRepeated: 'ConsumedEventsRepeated',
   consumedEventsFailed: 'ConsumedEventsFailed',
   consumedEventsUnreadable: 'ConsumedEventsUnreadable',
+  /** An event of the PSP was looked at, for the first time. */
+  webhookEventsHandled: 'WebhookEventsHandled',
+  /** A repeat, dropped. */
+  webhookEventsRepeated: 'WebhookEventsRepeated',
+  /** About no charge of ours, or of a type that says nothing about one. */
+  webhookEventsIgnored: 'WebhookEventsIgnored',
+  /** Not signed by the PSP, or too old; nothing was read of it. */
+  webhooksRejected: 'WebhooksRejected',
+  webhookUnknownCharges: 'WebhookUnknownCharges',
+  webhookContradictions: 'WebhookContradictions',
 } as const;
 
 export type MetricName = (typeof METRICS)[keyof typeof METRICS];

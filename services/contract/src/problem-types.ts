@@ -35,6 +35,12 @@ export const PROBLEMS = {
     meaning:
       'The `Idempotency-Key` header must hold one V4 UUID, bare or as a quoted structured-field string. Nothing was written.',
   },
+  'webhook-signature-invalid': {
+    status: 400,
+    title: 'The webhook is not signed as it should be',
+    meaning:
+      "The signature is missing, is not of a secret that is valid now, or is older than 300 seconds. Nothing was read of the event. Sign the exact bytes of the body with the endpoint's secret.",
+  },
   unauthorized: {
     status: 401,
     title: 'The API key is missing or not valid',
@@ -64,12 +70,13 @@ export const PROBLEMS = {
   'body-too-large': {
     status: 413,
     title: 'The body is too large',
-    meaning: 'A body may hold 64 KiB at most. Nothing was written.',
+    meaning: 'A body may hold 64 KiB at most, and that of a webhook 256 KiB. Nothing was written.',
   },
   'unsupported-media-type': {
     status: 415,
-    title: 'The body is not JSON',
-    meaning: 'Send `Content-Type: application/json`. Nothing was written.',
+    title: 'The body is of another media type',
+    meaning:
+      'Send `Content-Type: application/json`; to the webhook of Braintree `application/x-www-form-urlencoded`. Nothing was written.',
   },
   'idempotency-key-reused': {
     status: 422,

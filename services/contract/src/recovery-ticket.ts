@@ -7,7 +7,7 @@ import { z } from 'zod';
 export const recoveryTicket = z.strictObject({
   tenant_id: z.string().min(1),
   idempotency_key: z.uuid({ version: 'v4' }),
-  reason: z.enum(['lease-expired', 'late-success-watch']),
+  reason: z.enum(['lease-expired', 'late-success-watch', 'psp-event']),
 });
 
 export type RecoveryTicket = z.infer<typeof recoveryTicket>;

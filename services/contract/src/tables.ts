@@ -23,9 +23,12 @@ export const TENANTS = {
   partitionKey: 'id',
 } as const;
 
-/** Events that PSPs told us of by webhook: one item per event, so that a repeat is dropped. */
+/**
+ * Events that PSPs told us of by webhook: one item per event, so that a repeat is dropped; one per finding, and one
+ * that lists the findings of a region and a day.
+ */
 export const WEBHOOK_EVENTS = {
-  /** The PSP's name and its id of the event (`stripe#evt_…`). */
+  /** The PSP's name and its id of the event (`stripe#evt_…`); `finding#…` before that; `findings#REGION#YYYY-MM-DD`. */
   partitionKey: 'id',
   timeToLive: 'expires_at',
 } as const;

@@ -1,7 +1,7 @@
 import type { GatewayEnvironment } from '#contract/environment';
 
 import { EventBridgeEventPublisher } from './events/eventbridge-event-publisher.ts';
-import { createHttpApp } from './http/http-app.ts';
+import { createHttpApp, type HttpAppDependencies } from './http/http-app.ts';
 import { startHttpServer, type HttpServer } from './http/http-server.ts';
 import { selfSignedCertificate, type TlsIdentity } from './http/self-signed-certificate.ts';
 import { AuroraKeyStore } from './idempotency/aurora-key-store.ts';
@@ -29,6 +29,11 @@ import { SqsRecoveryTicketSender } from './recovery/sqs-recovery-ticket-sender.t
 import { ChargeExecutor } from './saga/charge-executor.ts';
 import type { SagaPorts, SagaSettings } from './saga/saga-ports.ts';
 import { DynamoTenantDirectory } from './tenants/dynamo-tenant-directory.ts';
+import { commaSeparatedSecrets } from './webhooks/comma-separated-secrets.ts';
+import { DynamoWebhookEventLog } from './webhooks/dynamo-webhook-event-log.ts';
+import { StripeWebhookParser } from './webhooks/stripe-webhook-parser.ts';
+import type { WebhookEventLog } from './webhooks/webhook-event-log.ts';
+import { WebhookHandler } from './webhooks/webhook-handler.ts';
 
 /** Kept free at the end of a lease for the writes that follow the PSP's answer. */
 const SETTLE_RESERVE_MS = 1_500;
@@ -66,6 +71,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     gate,
     ledger,
     tenants: parts.tenants,
+    ...webhooksOf(parts, environment),
     readiness: { isReady: () => !executor.isStopping },
     clock,
     random,
@@ -107,6 +113,7 @@ function tlsOf({ environment, task }: GatewayOptions, clock: Clock): { readonly 
 interface GatewayParts {
   readonly ports: SagaPorts;
   readonly tenants: DynamoTenantDirectory;
+  readonly webhookEvents: WebhookEventLog;
   readonly aws: AwsClients;
   /** Closes what the ports hold open. */
   close(): Promise<void>;
@@ -147,6 +154,12 @@ function buildParts({ environment, task, decoratePorts }: GatewayOptions): Gatew
   return {
     ports: decoratePorts?.(ports) ?? ports,
     tenants: new DynamoTenantDirectory({ requests, tableName: environment.TENANTS_TABLE, clock }),
+    webhookEvents: new DynamoWebhookEventLog({
+      requests,
+      tableName: environment.WEBHOOK_EVENTS_TABLE,
+      region,
+      clock,
+    }),
     aws,
     close: async () => {
       await events.close();
@@ -181,6 +194,18 @@ function stripe(
   const client = createStripeClient(secretKey, apiBase);
   const provider = new StripePaymentServiceProvider(client, timeoutMs, ports.clock, ports.logger);
   return new ResilientPaymentServiceProvider(provider, resilienceLimits(timeoutMs), ports);
+}
+
+/** What receives webhooks: it can read the stores of charges, and ask for a charge to be looked at. */
+function webhooksOf(
+  { ports, webhookEvents }: GatewayParts,
+  environment: GatewayEnvironment,
+): Pick<HttpAppDependencies, 'stripeWebhooks' | 'webhookHandler'> {
+  const secrets = commaSeparatedSecrets(environment.STRIPE_WEBHOOK_SECRET);
+  return {
+    stripeWebhooks: new StripeWebhookParser({ secrets, clock: ports.clock }),
+    webhookHandler: new WebhookHandler({ ...ports, log: webhookEvents }),
+  };
 }
 
 interface StoppingGateway {

@@ -21,9 +21,14 @@ const endpoints = z.object({
   s3Endpoint: z.string(),
   eventBridgeEndpoint: z.string(),
   pspUrl: z.string(),
-  tables: z.object({ checkpoints: z.string(), ledger: z.string(), tenants: z.string() }),
   /** What the reference consumers write; absent where there are none. */
   consumersTable: z.string().optional(),
+  tables: z.object({
+    checkpoints: z.string(),
+    ledger: z.string(),
+    tenants: z.string(),
+    webhookEvents: z.string(),
+  }),
   /** URL of each queue by its name. */
   queueUrls: z.record(z.string(), z.string()),
   /** URL of each consumer's queue. */

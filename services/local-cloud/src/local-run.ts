@@ -258,6 +258,7 @@ export class LocalRun {
         checkpoints: names.checkpointsTable,
         ledger: names.ledgerTable,
         tenants: names.tenantsTable,
+        webhookEvents: names.webhookEventsTable,
       },
       ...(names.consumersTable === undefined ? {} : { consumersTable: names.consumersTable }),
       queueUrls: Object.fromEntries(cloud.queueUrls),

@@ -42,6 +42,7 @@ export function gatewayTask(name: string, settings: ProductSettings): ProcessDef
       CHECKPOINTS_TABLE: names.checkpointsTable,
       LEDGER_TABLE: names.ledgerTable,
       TENANTS_TABLE: names.tenantsTable,
+      WEBHOOK_EVENTS_TABLE: names.webhookEventsTable,
       EVENT_BUS_NAME: eventBus.name,
       STRIPE_API_BASE: cloud.pspUrl,
       STRIPE_SECRET_KEY: run.STRIPE_SECRET_KEY,

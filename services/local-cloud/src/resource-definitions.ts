@@ -32,6 +32,7 @@ export interface ResourceNames {
   readonly tenantsTable: string;
   /** Absent where the stage has no reference consumers. */
   readonly consumersTable?: string;
+  readonly webhookEventsTable: string;
   readonly recoveryQueue: string;
   readonly consumerQueues: Readonly<Record<Consumer, string>>;
   readonly auditBucket: string;

@@ -2,8 +2,12 @@ import { randomUUID } from 'node:crypto';
 
 import { PutItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 
+import type { RecoveryTicket } from '#contract/recovery-ticket';
 import { createHttpApp, type HttpAppLimits } from '#gateway/http/http-app';
 import { startHttpServer, type HttpServer } from '#gateway/http/http-server';
+import type { ChargeKey } from '#gateway/idempotency/charge-key';
+import { DynamoCheckpointStore } from '#gateway/idempotency/dynamo-checkpoint-store';
+import type { KeyRow } from '#gateway/idempotency/key-store';
 import { DynamoLedger } from '#gateway/ledger/dynamo-ledger';
 import type { Ledger } from '#gateway/ledger/ledger';
 import { DynamoRequests } from '#gateway/platform/dynamo-requests';
@@ -13,12 +17,20 @@ import { DynamoTenantDirectory } from '#gateway/tenants/dynamo-tenant-directory'
 import { apiKeyItemOf, tenantItemOf } from '#gateway/tenants/dynamo-tenant-item';
 import type { Tenant } from '#gateway/tenants/tenant';
 
+import { DynamoWebhookEventLog } from '#gateway/webhooks/dynamo-webhook-event-log';
+import { StripeWebhookParser } from '#gateway/webhooks/stripe-webhook-parser';
+import type { WebhookEventLog } from '#gateway/webhooks/webhook-event-log';
+import { WebhookHandler } from '#gateway/webhooks/webhook-handler';
+
+import { decorated } from '../../support/decorated-port.ts';
 import { RecordingLogger } from '../../support/recording-logger.ts';
 import { RecordingMetrics } from '../../support/recording-metrics.ts';
+import { ShiftedClock } from '../../support/shifted-clock.ts';
 import { testDynamodb } from '../../support/test-aws.ts';
 import { createTestTables, type TestTables } from '../../support/test-tables.ts';
 import { RecordingGate } from './recording-gate.ts';
 
+export const WEBHOOK_SECRET = 'whsec_test';
 export const API_KEY = 'demo_tenant_a_key';
 export const OTHER_API_KEY = 'demo_tenant_b_key';
 /** Charges in euro only, and 50.00 at most. */
@@ -30,9 +42,18 @@ export class ApiUnderTest {
   readonly logger = new RecordingLogger();
   readonly metrics = new RecordingMetrics();
   readonly readiness = { ready: true };
+  /** What webhooks may be signed with. */
+  readonly webhookSecrets: string[] = [WEBHOOK_SECRET];
+  /** The tickets that webhooks gave cause to. */
+  readonly tickets: { readonly ticket: RecoveryTicket; readonly delaySeconds: number }[] = [];
+  readonly clock = new ShiftedClock();
+  /** What the key store knows of a key. */
+  peek: (key: ChargeKey) => Promise<KeyRow | undefined> = () => Promise.resolve(undefined);
+  /** Runs before a handled event is marked; what it throws is a crash there. */
+  beforeMark: () => void = () => undefined;
   /** What the API reads. */
   readonly ledger: Ledger;
-  private readonly tables: TestTables;
+  readonly tables: TestTables;
   private readonly storeClient: DynamoDBClient;
   private startedServer: HttpServer | undefined;
 
@@ -57,16 +78,50 @@ export class ApiUnderTest {
   }
 
   private async listen(limits: Partial<HttpAppLimits>): Promise<void> {
-    const clock = new SystemClock();
     const random = new SystemRandom();
-    const { gate, logger, metrics, readiness, tables } = this;
+    const { clock, gate, logger, metrics, readiness, tables } = this;
     const requests = requestsThrough(this.storeClient);
     const ledger = new DynamoLedger(requests, tables.ledger);
     const tenants = new DynamoTenantDirectory({ requests, clock, tableName: tables.tenants });
     const ready = { isReady: () => readiness.ready };
-    const dependencies = { gate, ledger, tenants, readiness: ready, clock, random, logger, metrics };
+    const dependencies = {
+      ...{ gate, ledger, tenants, readiness: ready, clock, random, logger, metrics },
+      ...this.webhooks(requests, ledger),
+    };
     const app = createHttpApp(dependencies, limits);
     this.startedServer = await startHttpServer(app, { host: '127.0.0.1', port: 0, random, logger });
+  }
+
+  private webhooks(
+    requests: DynamoRequests,
+    ledger: Ledger,
+  ): { stripeWebhooks: StripeWebhookParser; webhookHandler: WebhookHandler } {
+    const { clock, logger, metrics, tables, tickets, webhookSecrets } = this;
+    const { checkpoints: checkpointsTable, ledger: ledgerTable, webhookEvents: tableName } = tables;
+    const log = new DynamoWebhookEventLog({ requests, clock, tableName, region: 'us-east-1' });
+    const markHandled: typeof log.markHandled = async (...handled) => {
+      this.beforeMark();
+      return log.markHandled(...handled);
+    };
+    return {
+      stripeWebhooks: new StripeWebhookParser({
+        secrets: { current: () => Promise.resolve(webhookSecrets) },
+        clock,
+      }),
+      webhookHandler: new WebhookHandler({
+        log: decorated<WebhookEventLog>(log, { markHandled }),
+        ledger,
+        checkpoints: new DynamoCheckpointStore({ requests, checkpointsTable, ledgerTable, clock }),
+        keyStore: { peek: (key) => this.peek(key) },
+        tickets: {
+          send: (ticket, delaySeconds) => {
+            tickets.push({ ticket, delaySeconds });
+            return Promise.resolve();
+          },
+        },
+        ...{ clock, logger, metrics },
+      }),
+    };
   }
 
   url(path: string): string {

@@ -137,6 +137,7 @@ describe('a gateway in production', () => {
     CHECKPOINTS_TABLE: 'checkpoints',
     LEDGER_TABLE: 'ledger',
     TENANTS_TABLE: 'tenants',
+    WEBHOOK_EVENTS_TABLE: 'webhook-events',
     EVENT_BUS_NAME: 'payments',
     RECOVERY_QUEUE_URL: 'https://sqs.us-east-1.amazonaws.com/000000000000/recovery',
     DATABASE_URLS: 'postgres://gateway@localhost/charge_once',

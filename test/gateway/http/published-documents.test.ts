@@ -74,6 +74,7 @@ describe('GET /openapi.json', () => {
       '/readyz',
       '/v1/charges',
       '/v1/charges/{id}',
+      '/v1/webhooks/stripe',
     ]);
     const operations = Object.values(document.paths).flatMap((path) => Object.values(path));
     expect(new Set(operations.map(({ operationId }) => operationId)).size).toBe(operations.length);
@@ -131,11 +132,17 @@ describe('GET /openapi.json', () => {
     });
   });
 
-  it('opens only health and documentation to everybody', () => {
+  it('asks for an API key everywhere but for health, documentation and what a PSP signs', () => {
     const open = Object.entries(document.paths)
       .filter(([, path]) => Object.values(path).every(({ security }) => security?.length === 0))
       .map(([path]) => path);
-    expect(open.sort()).toEqual(['/docs/errors', '/livez', '/openapi.json', '/readyz']);
+    expect(open.sort()).toEqual([
+      '/docs/errors',
+      '/livez',
+      '/openapi.json',
+      '/readyz',
+      '/v1/webhooks/stripe',
+    ]);
   });
 
   it('gives only examples that its schemas accept', () => {

@@ -5,8 +5,6 @@ import { PROBLEM_PAGE } from '#contract/problem-types';
 import type { ChargeGate } from '../idempotency/charge-gate.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Clock } from '../platform/clock.ts';
-import type { Logger } from '../platform/logger.ts';
-import type { Metrics } from '../platform/metrics.ts';
 import type { Random } from '../platform/random.ts';
 import type { Readiness } from '../platform/readiness.ts';
 import type { TenantDirectory } from '../tenants/tenant.ts';
@@ -20,17 +18,20 @@ import { openApiDocument } from './openapi-document.ts';
 import { fieldProblem, ProblemError } from './problem.ts';
 import { problemPage } from './problem-page.ts';
 import type { BodyLimits } from './read-json-body.ts';
+import {
+  receiveStripeWebhook,
+  STRIPE_WEBHOOK_PATH,
+  type WebhookDependencies,
+} from './receive-stripe-webhook.ts';
 import { sendJson, sendText } from './send-response.ts';
 
-export interface HttpAppDependencies {
+export interface HttpAppDependencies extends WebhookDependencies {
   readonly gate: ChargeGate;
   readonly ledger: Ledger;
   readonly tenants: TenantDirectory;
   readonly readiness: Readiness;
   readonly clock: Clock;
   readonly random: Random;
-  readonly logger: Logger;
-  readonly metrics: Metrics;
 }
 
 export interface HttpAppLimits {
@@ -39,12 +40,17 @@ export interface HttpAppLimits {
   readonly maximumBodyBytes: number;
   /** For a body to arrive. */
   readonly bodyTimeoutMs: number;
+  /** Webhooks served at a time, of those above: a PSP that catches up leaves room for charges. */
+  readonly maximumConcurrentWebhooks: number;
+  readonly maximumWebhookBytes: number;
 }
 
 const DEFAULT_LIMITS: HttpAppLimits = {
   maximumConcurrentRequests: 2_048,
   maximumBodyBytes: 65_536,
   bodyTimeoutMs: 10_000,
+  maximumConcurrentWebhooks: 128,
+  maximumWebhookBytes: 262_144,
 };
 
 /** The API over HTTP: routes and middleware, which translate HTTP to calls and decide nothing about a charge. */
@@ -52,7 +58,8 @@ export function createHttpApp(
   dependencies: HttpAppDependencies,
   limits: Partial<HttpAppLimits> = {},
 ): Express {
-  const { maximumConcurrentRequests, maximumBodyBytes, bodyTimeoutMs } = { ...DEFAULT_LIMITS, ...limits };
+  const all = { ...DEFAULT_LIMITS, ...limits };
+  const { maximumConcurrentRequests, maximumBodyBytes, bodyTimeoutMs } = all;
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -64,6 +71,7 @@ export function createHttpApp(
   app.use(requireHost);
   app.use(limitConcurrency(maximumConcurrentRequests, dependencies.metrics));
   addChargeRoutes(app, dependencies, { maximumBytes: maximumBodyBytes, timeoutMs: bodyTimeoutMs });
+  addWebhookRoutes(app, dependencies, all);
   addDocumentRoutes(app);
   app.use(refusePath);
   app.use(answerErrors(dependencies.logger));
@@ -92,6 +100,16 @@ function addHealthRoutes(app: Express, { readiness }: HttpAppDependencies): void
 function addChargeRoutes(app: Express, dependencies: HttpAppDependencies, bodyLimits: BodyLimits): void {
   app.route(CHARGES_PATH).post(createCharge(dependencies, bodyLimits)).all(refuseMethod('POST'));
   app.route(`${CHARGES_PATH}/:id`).get(getCharge(dependencies)).all(refuseMethod('GET, HEAD'));
+}
+
+/** Authenticated by what the PSP signs, not by an API key. */
+function addWebhookRoutes(app: Express, dependencies: HttpAppDependencies, limits: HttpAppLimits): void {
+  const bodyLimits = { maximumBytes: limits.maximumWebhookBytes, timeoutMs: limits.bodyTimeoutMs };
+  const bounded = limitConcurrency(limits.maximumConcurrentWebhooks, dependencies.metrics);
+  app
+    .route(STRIPE_WEBHOOK_PATH)
+    .post(bounded, receiveStripeWebhook(dependencies, bodyLimits))
+    .all(refuseMethod('POST'));
 }
 
 function addDocumentRoutes(app: Express): void {

@@ -15,6 +15,7 @@ import {
   settledResponse,
   unauthorizedResponse,
 } from './openapi-responses.ts';
+import { STRIPE_WEBHOOK_PATH } from './receive-stripe-webhook.ts';
 
 const EXAMPLE_KEY = '8e03978e-40d5-43e8-bc93-6894a57f9324';
 
@@ -38,10 +39,11 @@ export function openApiDocument(): oas31.OpenAPIObject {
     },
     servers: [{ url: '/' }],
     security: [{ apiKey: [] }],
-    tags: [{ name: 'Charges' }, { name: 'Health' }, { name: 'Documentation' }],
+    tags: [{ name: 'Charges' }, { name: 'Webhooks' }, { name: 'Health' }, { name: 'Documentation' }],
     paths: {
       '/v1/charges': { post: createChargeOperation() },
       '/v1/charges/{id}': { get: getChargeOperation() },
+      [STRIPE_WEBHOOK_PATH]: { post: stripeWebhookOperation() },
       '/livez': { get: healthOperation('isAlive', 'Liveness; depends on nothing', 'alive') },
       '/readyz': {
         get: healthOperation('isReady', 'Readiness to take new charges', 'ready', {
@@ -117,6 +119,41 @@ function getChargeOperation(): ZodOpenApiOperationObject {
       400: fieldProblemResponse(['invalid-request'], [{ field: 'Host', message: 'is required' }]),
       401: unauthorizedResponse(),
       404: problemResponse('not-found'),
+      500: problemResponse('internal-error'),
+      503: problemResponse('temporarily-unavailable'),
+    },
+  };
+}
+
+function stripeWebhookOperation(): ZodOpenApiOperationObject {
+  return {
+    operationId: 'receiveStripeWebhook',
+    summary: 'An event of Stripe',
+    description:
+      'For Stripe alone, which signs the bytes of the body. An event asks for the resolution of its charge, and decides nothing.',
+    tags: ['Webhooks'],
+    security: [],
+    requestParams: {
+      header: z.object({ 'Stripe-Signature': z.string().meta({ description: "As Stripe's webhooks say." }) }),
+    },
+    requestBody: {
+      required: true,
+      description: 'An event, of 256 KiB at most.',
+      content: { 'application/json': { schema: { type: 'object' } } },
+    },
+    responses: {
+      200: plainResponse(
+        'Handled, or dropped as a repeat.',
+        'application/json',
+        z.strictObject({ received: z.literal(true) }),
+      ),
+      400: fieldProblemResponse(
+        ['invalid-request', 'webhook-signature-invalid'],
+        [{ field: 'body', message: 'is not an event of the PSP' }],
+      ),
+      408: problemResponse('request-timeout'),
+      413: problemResponse('body-too-large'),
+      415: problemResponse('unsupported-media-type'),
       500: problemResponse('internal-error'),
       503: problemResponse('temporarily-unavailable'),
     },

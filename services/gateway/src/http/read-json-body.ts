@@ -32,6 +32,17 @@ export async function readJsonBody(req: Request, limits: BodyLimits): Promise<un
   }
 }
 
+/**
+ * Reads the bytes of a JSON body, unparsed, for who signs them.
+ *
+ * @throws ProblemError
+ * @throws ClientDisconnectedError
+ */
+export function readRawJson(req: Request, limits: BodyLimits): Promise<Buffer> {
+  requireJson(req);
+  return readBody(req, limits);
+}
+
 function requireJson(req: Request): void {
   const contentEncoding = req.headers['content-encoding'];
   if (contentEncoding !== undefined && contentEncoding.toLowerCase() !== 'identity') {

@@ -8,12 +8,14 @@ const LONGEST_DESCRIPTION = 1000;
 
 /** The metadata by which a PaymentIntent of ours is found again. */
 export const CHARGE_ID_METADATA = 'charge_once_charge_id';
+export const TENANT_METADATA = 'charge_once_tenant';
+export const KEY_METADATA = 'charge_once_key';
 
 export function identifyingMetadata(identity: PspChargeIdentity): Record<string, string> {
   return {
     [CHARGE_ID_METADATA]: identity.chargeId,
-    charge_once_tenant: clipped(identity.tenantId, LONGEST_METADATA_VALUE),
-    charge_once_key: identity.idempotencyKey,
+    [TENANT_METADATA]: clipped(identity.tenantId, LONGEST_METADATA_VALUE),
+    [KEY_METADATA]: identity.idempotencyKey,
   };
 }
 

@@ -11,6 +11,9 @@ import type { SagaPorts } from './saga-ports.ts';
 import type { SagaRun } from './saga-run.ts';
 import { runSaga, type OnTerminal, type RunEnd } from './saga-runner.ts';
 
+/** SQS delays a message by no more. */
+const LONGEST_TICKET_DELAY_SECONDS = 900;
+
 /** The charges that this task runs: for clients, bounded; and for recovery, bounded by its worker. */
 export class ChargeExecutor {
   readonly ports: SagaPorts;
@@ -80,11 +83,13 @@ export class ChargeExecutor {
   resume(ticket: RecoveryTicket): Promise<'done' | 'retry-later'> {
     const key = { tenantId: ticket.tenant_id, idempotencyKey: ticket.idempotency_key };
     return this.track(
-      ticket.reason === 'late-success-watch' ? watchForLateSuccess(this.ports, key) : this.takeOver(key),
+      ticket.reason === 'late-success-watch'
+        ? watchForLateSuccess(this.ports, key)
+        : this.takeOver(key, ticket),
     );
   }
 
-  private async takeOver(key: ChargeKey): Promise<'done' | 'retry-later'> {
+  private async takeOver(key: ChargeKey, ticket: RecoveryTicket): Promise<'done' | 'retry-later'> {
     const { runId, leaseMs, leaseEndMonotonicMs } = this.newAcquisition();
     const request = { runId, leaseMs, minimumEpoch: 0 };
     let acquisition = await this.ports.keyStore.acquire(key, { ...request, mode: 'takeover' });
@@ -92,6 +97,12 @@ export class ChargeExecutor {
       const forgotten = await forgottenCharge(this.ports, key);
       if (forgotten === undefined) return 'done';
       acquisition = await this.ports.keyStore.acquire(key, { ...request, mode: 'run', ...forgotten });
+    }
+    if (acquisition.kind === 'in_flight' && ticket.reason === 'psp-event') {
+      // Whoever holds the lease may be dead: looked at again as soon as it has run out, without waiting for a sweep.
+      const delaySeconds = Math.ceil(acquisition.leaseRemainingMs / 1_000) + 1;
+      await this.ports.tickets.send(ticket, Math.min(LONGEST_TICKET_DELAY_SECONDS, delaySeconds));
+      return 'done';
     }
     if (acquisition.kind !== 'won') return 'done';
     const holder = { runId, epoch: acquisition.epoch };

@@ -34,7 +34,9 @@ export function resourcesOfTemplates(templates: readonly StackTemplate[]): Resou
   const queues = queueDefinitions(templates, values);
   const queueNames = queues.map(({ name }) => name);
 
-  const table = (variable: 'CHECKPOINTS_TABLE' | 'LEDGER_TABLE' | 'TENANTS_TABLE'): string => {
+  const table = (
+    variable: 'CHECKPOINTS_TABLE' | 'LEDGER_TABLE' | 'TENANTS_TABLE' | 'WEBHOOK_EVENTS_TABLE',
+  ): string => {
     const { value, resource, property } = deployedVariable(templates, values, variable);
     if (tables.some(({ name }) => name === value)) return value;
     throw new TemplateError(`${locationOf(resource, ...property)}: ${value} is no table of these stacks`);
@@ -53,6 +55,7 @@ export function resourcesOfTemplates(templates: readonly StackTemplate[]): Resou
       ledgerTable: table('LEDGER_TABLE'),
       tenantsTable: table('TENANTS_TABLE'),
       ...(consumersTable === undefined ? {} : { consumersTable }),
+      webhookEventsTable: table('WEBHOOK_EVENTS_TABLE'),
       recoveryQueue: queueNameOf(recovery.value, queueNames, recovery),
       consumerQueues: consumerQueues(eventBus),
       auditBucket: auditBucket(templates, values),
