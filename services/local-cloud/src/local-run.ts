@@ -29,7 +29,10 @@ const CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local' };
 const SHARD_COUNT = 2;
 const DATABASE_NAME = 'charge_once';
 const GATEWAY_TASKS = ['gateway-1', 'gateway-2'];
-const PSP_SIMULATOR_SETTINGS = ['SEARCH_LAG_MS', 'SLOW_MS', 'PROCESSING_MS'];
+const PSP_SIMULATOR_SETTINGS = [
+  ...['SEARCH_LAG_MS', 'SLOW_MS', 'PROCESSING_MS'],
+  ...['WEBHOOK_MODE', 'WEBHOOK_LATE_MS'],
+];
 /** Programs that are not ours: what they print is their own business unless somebody wants to see everything. */
 const FOREIGN_PARTS = /^(postgres-\d+|dynamodb)$/;
 
@@ -171,7 +174,11 @@ export class LocalRun {
           pspUrl: environment.STRIPE_API_BASE,
         },
         preferredPorts: folder.formerPorts,
-        pspSimulatorEnvironment: passThrough(PSP_SIMULATOR_SETTINGS, outer),
+        pspSimulatorEnvironment: {
+          ...passThrough(PSP_SIMULATOR_SETTINGS, outer),
+          WEBHOOK_URL: `http://127.0.0.1:${environment.PORT}/v1/webhooks/stripe`,
+          WEBHOOK_SECRET: environment.STRIPE_WEBHOOK_SECRET.split(',')[0]?.trim(),
+        },
       },
       this.#stores,
     );

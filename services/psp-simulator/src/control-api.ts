@@ -4,8 +4,10 @@ import { globalFault } from './global-fault.ts';
 import type { PaymentIntentRecord } from './payment-records.ts';
 import type { SimulatedAccount } from './simulated-account.ts';
 import type { StripeApi } from './stripe-api.ts';
+import { WEBHOOK_MODES } from './webhook-mode.ts';
 
 const clockShift = z.strictObject({ advanceMs: z.number().int().min(0) });
+const webhookMode = z.strictObject({ mode: z.enum(WEBHOOK_MODES) });
 const secretKey = z.strictObject({ secretKey: z.string().min(1) });
 
 /** The metadata by which the gateway marks whose a PaymentIntent is. */
@@ -42,6 +44,11 @@ export class ControlApi {
       case 'PUT /_control/fault':
         this.#api.setFault(globalFault.parse(body));
         return { status: 200, body: globalFault.parse(body) };
+      case 'GET /_control/webhooks':
+        return { status: 200, body: this.#account.webhooks?.counts ?? {} };
+      case 'PUT /_control/webhooks':
+        this.#account.webhooks?.setMode(webhookMode.parse(body).mode);
+        return { status: 200, body: webhookMode.parse(body) };
       case 'POST /_control/clock':
         clock.advance(clockShift.parse(body).advanceMs);
         return { status: 200, body: { nowEpochMs: clock.nowEpochMs() } };

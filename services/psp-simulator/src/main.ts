@@ -8,6 +8,8 @@ import { Journal } from './journal.ts';
 import { PaymentStore } from './payment-store.ts';
 import { SimulatorClock } from './simulator-clock.ts';
 import { createSimulatorServer } from './simulator-server.ts';
+import { WEBHOOK_MODES } from './webhook-mode.ts';
+import { Webhooks } from './webhooks.ts';
 
 const milliseconds = z.coerce.number().int().min(0);
 const environment = z
@@ -20,6 +22,12 @@ const environment = z
     SEARCH_LAG_MS: milliseconds.default(1000),
     SLOW_MS: milliseconds.default(2000),
     PROCESSING_MS: milliseconds.default(2000),
+    /** Where webhooks are sent; absent: none are. */
+    WEBHOOK_URL: z.url().optional(),
+    WEBHOOK_SECRET: z.string().min(1).default('whsec_local'),
+    WEBHOOK_MODE: z.enum(WEBHOOK_MODES).default('normal'),
+    /** How late the mode `late` is. */
+    WEBHOOK_LATE_MS: milliseconds.default(3000),
   })
   .parse(process.env);
 
@@ -29,7 +37,17 @@ if (environment.DATA_FILE !== undefined) {
   store.writeTo(Journal.open(environment.DATA_FILE, (changes) => store.apply(changes)));
 }
 const { SLOW_MS: slowMs, PROCESSING_MS: processingMs } = environment;
-const server = createSimulatorServer({ store, clock, slowMs, processingMs });
+const webhooks =
+  environment.WEBHOOK_URL === undefined
+    ? undefined
+    : new Webhooks({
+        ...{ store, clock, mode: environment.WEBHOOK_MODE, lateMs: environment.WEBHOOK_LATE_MS },
+        endpoint: { url: environment.WEBHOOK_URL, secret: environment.WEBHOOK_SECRET },
+      });
+const server = createSimulatorServer({
+  ...{ store, clock, slowMs, processingMs },
+  ...(webhooks === undefined ? {} : { webhooks }),
+});
 server.listen(environment.PORT, environment.HOST);
 await once(server, 'listening');
 const { port } = server.address() as AddressInfo;

@@ -1,4 +1,5 @@
 import type { CardDecline } from './test-payment-methods.ts';
+import type { WebhookMode } from './webhook-mode.ts';
 
 /** What the simulator holds of a PaymentIntent. Replaced on every change, never changed in place. */
 export interface PaymentIntentRecord {
@@ -74,6 +75,14 @@ export interface SavedAnswer {
   readonly savedAtEpochMs: number;
 }
 
+/** An event that is to be sent, as its body and how. */
+export interface WebhookRecord {
+  readonly id: string;
+  readonly type: string;
+  readonly mode: WebhookMode;
+  readonly body: string;
+}
+
 /** All that one request changes; applied and made durable together, with the answer that it saves. */
 export interface Changes {
   readonly paymentIntents?: readonly PaymentIntentRecord[];
@@ -82,4 +91,8 @@ export interface Changes {
   readonly saved?: SavedAnswer;
   /** The idempotency key of a create call that arrived. */
   readonly createCall?: string;
+  /** Events that are to be sent of it. */
+  readonly webhooks?: readonly WebhookRecord[];
+  /** The id of an event that needs no more sending. */
+  readonly webhookSettled?: string;
 }

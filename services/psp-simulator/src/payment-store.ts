@@ -5,11 +5,19 @@ import type {
   PaymentIntentRecord,
   RefundRecord,
   SavedAnswer,
+  WebhookRecord,
 } from './payment-records.ts';
 import type { SimulatorClock } from './simulator-clock.ts';
 
 /** How long Stripe keeps the answer of an idempotency key at least (docs.stripe.com/api/idempotent_requests). */
 const IDEMPOTENCY_RETENTION_MS = 24 * 3_600_000;
+
+/** Where events go. */
+export interface WebhookOutlet {
+  /** The events of changes that are not applied yet. */
+  eventsOf(changes: Changes): readonly WebhookRecord[];
+  send(events: readonly WebhookRecord[]): void;
+}
 
 /** Everything that the simulated account holds. */
 export class PaymentStore {
@@ -26,6 +34,8 @@ export class PaymentStore {
   readonly #refundsByPaymentIntent = new Map<string, RefundRecord[]>();
   readonly #saved = new Map<string, SavedAnswer>();
   readonly #createCalls = new Map<string, number>();
+  readonly #unsent = new Map<string, WebhookRecord>();
+  #webhooks: WebhookOutlet | undefined;
 
   constructor(clock: SimulatorClock, searchLagMs: number) {
     this.#clock = clock;
@@ -39,8 +49,17 @@ export class PaymentStore {
 
   /** Makes the changes durable and visible, all or none. */
   commit(changes: Changes): void {
-    this.#journal?.append(changes);
-    this.apply(changes);
+    const webhooks = this.#webhooks?.eventsOf(changes) ?? [];
+    const all: Changes = webhooks.length === 0 ? changes : { ...changes, webhooks };
+    this.#journal?.append(all);
+    this.apply(all);
+    if (webhooks.length > 0) this.#webhooks?.send(webhooks);
+  }
+
+  /** From now on the events of every change are sent, and those that a former run has left. */
+  sendWebhooks(webhooks: WebhookOutlet): void {
+    this.#webhooks = webhooks;
+    if (this.#unsent.size > 0) webhooks.send([...this.#unsent.values()]);
   }
 
   /** Changes that are durable already. */
@@ -49,6 +68,8 @@ export class PaymentStore {
     changes.charges?.forEach((charge) => this.#charges.set(charge.id, charge));
     changes.refunds?.forEach((refund) => this.#putRefund(refund));
     if (changes.saved !== undefined) this.#saved.set(changes.saved.idempotencyKey, changes.saved);
+    changes.webhooks?.forEach((event) => this.#unsent.set(event.id, event));
+    if (changes.webhookSettled !== undefined) this.#unsent.delete(changes.webhookSettled);
     if (changes.createCall !== undefined) {
       this.#createCalls.set(changes.createCall, this.createCallsOf(changes.createCall) + 1);
     }

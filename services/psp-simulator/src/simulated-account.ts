@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 
 import type { PaymentStore } from './payment-store.ts';
 import type { SimulatorClock } from './simulator-clock.ts';
+import type { Webhooks } from './webhooks.ts';
 
 /** What the endpoints work on. */
 export interface SimulatedAccount {
@@ -11,6 +12,8 @@ export interface SimulatedAccount {
   readonly slowMs: number;
   /** How long `pm_sim_processing` stays `processing`. */
   readonly processingMs: number;
+  /** Absent: no webhooks are sent. */
+  readonly webhooks?: Webhooks;
 }
 
 /** An id in the form of Stripe's: a prefix and 24 characters. */

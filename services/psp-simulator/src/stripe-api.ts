@@ -150,6 +150,7 @@ export class StripeApi {
       .catch(executedError);
     const body = JSON.stringify(result.body);
     this.#commit(request, key, requestId, result, body);
+    await this.#account.webhooks?.answerMayGo();
     switch (result.delivery ?? 'answer') {
       case 'reset':
         return { kind: 'reset' };

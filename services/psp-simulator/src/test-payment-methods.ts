@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 
+import { WEBHOOK_MODES } from './webhook-mode.ts';
+
 /** What a payment method of the simulator's own does to its charge; see the table in the README. */
 export const SIMULATED_FAULTS = [
   'error_before_charge',
@@ -100,6 +102,8 @@ export function testPaymentMethodOf(id: string, seed: string): TestPaymentMethod
     const index = createHash('sha256').update(seed).digest().readUInt32BE(0) % CHAOS.length;
     return testPaymentMethodOf(CHAOS[index] ?? 'pm_card_visa', seed);
   }
+  if (WEBHOOK_MODES.some((mode) => id === `pm_sim_webhook_${mode}`))
+    return { kind: 'approves', brand: 'visa' };
   const brand = APPROVING_BRANDS[id];
   if (brand !== undefined) return { kind: 'approves', brand };
   const decline = DECLINES[id.replace(/^pm_card_(visa_)?/, '')];

@@ -8,6 +8,8 @@ import { METRICS, type MetricName } from '#contract/metrics';
 import { chargeIdOf, type ChargeKey } from '#gateway/idempotency/charge-key';
 import type { LedgerEntry } from '#gateway/ledger/ledger-entry';
 
+import { StoreUnavailableError } from '#gateway/platform/store-unavailable-error';
+
 import { ApiUnderTest, problemOf, WEBHOOK_SECRET } from '../http/api-under-test.ts';
 import { entriesOf } from '../ledger/sample-entries.ts';
 import { intentOf, marksOf, signatureOf, stripeEvent, type StripeEvent } from './stripe-events.ts';
@@ -58,9 +60,9 @@ describe('POST /v1/webhooks/stripe', () => {
   };
   const succeeded = (key: ChargeKey, changes: Record<string, unknown> = {}) =>
     stripeEvent('payment_intent.succeeded', intentOf(key, changes));
-  const ticketOf = (key: ChargeKey, reason: string) => ({
+  const ticketOf = (key: ChargeKey, reason: string, delaySeconds = 0) => ({
     ticket: { tenant_id: key.tenantId, idempotency_key: key.idempotencyKey, reason },
-    delaySeconds: 0,
+    delaySeconds,
   });
 
   describe('whom it believes', () => {
@@ -192,6 +194,23 @@ describe('POST /v1/webhooks/stripe', () => {
       const key = newKey();
       api.peek = () =>
         Promise.resolve({ status: 'PROCESSING', fingerprint: 'a', epoch: 1, leaseRemainingMs: 1_000 });
+      await send(succeeded(key));
+      expect(api.tickets).toEqual([ticketOf(key, 'psp-event', 2)]);
+    });
+
+    it('makes one that shows when the lease of the run is over', async () => {
+      const key = newKey();
+      await append(entriesOf(key, 1).reserved());
+      api.peek = () =>
+        Promise.resolve({ status: 'PROCESSING', fingerprint: 'a', epoch: 1, leaseRemainingMs: 12_300 });
+      await send(succeeded(key));
+      expect(api.tickets).toEqual([ticketOf(key, 'psp-event', 14)]);
+    });
+
+    it('makes one at once where the key store is away', async () => {
+      const key = newKey();
+      await append(entriesOf(key, 1).reserved());
+      api.peek = () => Promise.reject(new StoreUnavailableError('key store', 'no'));
       await send(succeeded(key));
       expect(api.tickets).toEqual([ticketOf(key, 'psp-event')]);
     });
@@ -384,7 +403,7 @@ describe('POST /v1/webhooks/stripe', () => {
       const event = succeeded(key);
       await send(event);
       expect(await findingOf(event)).toBeUndefined();
-      expect(api.tickets).toEqual([ticketOf(key, 'psp-event')]);
+      expect(api.tickets).toEqual([ticketOf(key, 'psp-event', 2)]);
     });
 
     it('is a finding where the metadata leads to another charge than it says', async () => {

@@ -9,6 +9,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Metrics } from '../platform/metrics.ts';
+import { StoreUnavailableError } from '../platform/store-unavailable-error.ts';
 import type { RecoveryTicketSender } from '../recovery/recovery-ticket-sender.ts';
 import { assessPspEvent, type EventAssessment } from './assess-psp-event.ts';
 import type { PspEvent, PspEventSubject } from './psp-event.ts';
@@ -28,6 +29,8 @@ export interface WebhookHandlerPorts {
 
 /** The tables of the region that launched a charge reach the other one in about a second. */
 const REPLICATION_PAUSE_MS = 2_000;
+/** SQS delays a message by no more. */
+const LONGEST_DELAY_SECONDS = 900;
 /** An older event is about what has long been replicated. */
 const YOUNG_EVENT_MS = 60_000;
 
@@ -101,7 +104,23 @@ export class WebhookHandler {
   private async send(ticket: 'resume' | 'watch', subject: PspEventSubject): Promise<void> {
     const { tenantId: tenant_id, idempotencyKey: idempotency_key } = subject;
     const reason: RecoveryTicket['reason'] = ticket === 'resume' ? 'psp-event' : 'late-success-watch';
-    await this.ports.tickets.send({ tenant_id, idempotency_key, reason }, 0);
+    const delaySeconds = ticket === 'resume' ? await this.leaseRemainingSeconds(subject) : 0;
+    await this.ports.tickets.send({ tenant_id, idempotency_key, reason }, delaySeconds);
+  }
+
+  /**
+   * Most events come while the run that charged is about to settle. Their tickets show when its lease is over: if it is
+   * alive, the charge has ended by then, and if it is dead, nobody could take the charge over before.
+   */
+  private async leaseRemainingSeconds({ tenantId, idempotencyKey }: PspEventSubject): Promise<number> {
+    try {
+      const row = await this.ports.keyStore.peek({ tenantId, idempotencyKey });
+      const remainingMs = row?.status === 'PROCESSING' ? row.leaseRemainingMs : 0;
+      return remainingMs > 0 ? Math.min(LONGEST_DELAY_SECONDS, Math.ceil(remainingMs / 1_000) + 1) : 0;
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error;
+      return 0;
+    }
   }
 
   private async record(event: PspEvent, subject: PspEventSubject, finding: WebhookFinding): Promise<void> {
