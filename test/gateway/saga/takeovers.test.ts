@@ -223,4 +223,30 @@ describe('a run that is not alone', () => {
     expect(await harness.ledgerStates(key)).toEqual(['RESERVED', 'SETTLED']);
     expect(await harness.netCharged(key)).toBe(1_999);
   });
+
+  it.each([
+    ['its end', 'pm_card_visa', [200]],
+    ['all of it', 'pm_card_visa', [100, 200]],
+    ['a decline', 'pm_card_chargeDeclined', [100, 200]],
+  ])(
+    'writes %s again that a ledger lost while the row is terminal (rule 22)',
+    async (_, paymentMethod, lost) => {
+      const key = harness.newKey();
+      const task = harness.task();
+      await task.submit({ key, paymentMethod });
+      await task.executor.stop(5_000);
+      const before = await harness.ledgerOf(key);
+      for (const seq of lost) await harness.forgetEntry(key, seq);
+      expect(await harness.rowOf(key)).toMatchObject({ status: 'TERMINAL' });
+      // Also where the checkpoint went with it.
+      if (lost.length > 1) await harness.forgetCheckpoint(key);
+      expect(await harness.task().resume(key)).toBe('done');
+      const written = (entry: object) => ({ ...entry, recordedAt: undefined });
+      expect((await harness.ledgerOf(key)).map(written)).toEqual(before.map(written));
+      // Once is enough.
+      const again = await harness.ledgerOf(key);
+      await harness.task().resume(key);
+      expect(await harness.ledgerOf(key)).toEqual(again);
+    },
+  );
 });

@@ -6,7 +6,8 @@ import type { Launch } from '../idempotency/checkpoint-store.ts';
 import type { LeaseHolder } from '../idempotency/key-store.ts';
 import { launchCharge, type AcquiredKey, type LaunchOutcome } from './charge-launch.ts';
 import { forgottenCharge, resumptionOf } from './charge-resumption.ts';
-import { watchForLateSuccess } from './late-success-watch.ts';
+import { restoreEndedCharge } from './ended-charge-repair.ts';
+import { sendLateSuccessWatch, watchForLateSuccess } from './late-success-watch.ts';
 import type { SagaPorts } from './saga-ports.ts';
 import type { SagaRun } from './saga-run.ts';
 import { runSaga, type OnTerminal, type RunEnd } from './saga-runner.ts';
@@ -104,6 +105,7 @@ export class ChargeExecutor {
       await this.ports.tickets.send(ticket, Math.min(LONGEST_TICKET_DELAY_SECONDS, delaySeconds));
       return 'done';
     }
+    if (acquisition.kind === 'terminal') await restoreEndedCharge(this.ports, key, acquisition.response);
     if (acquisition.kind !== 'won') return 'done';
     const holder = { runId, epoch: acquisition.epoch };
     const acquired: AcquiredKey = { key, holder, leaseEndMonotonicMs, takeover: true };
@@ -114,8 +116,16 @@ export class ChargeExecutor {
       await this.handBack(key, launched.holder, 0);
       return 'retry-later';
     }
-    if (launched.kind === 'launched') await this.run(launched.run, () => undefined);
+    if (launched.kind === 'launched') await this.resumeRun(launched.run);
     return 'done';
+  }
+
+  private async resumeRun(run: SagaRun): Promise<void> {
+    await this.run(run, () => undefined);
+    const final = run.terminalEntries?.final;
+    // Found, not decided by this run: the watch may be gone with the region whose queue it was in (protocol rule 11).
+    const isFound = !run.ended && final?.state === 'VOIDED' && final.reason === 'unresolved';
+    if (isFound) await sendLateSuccessWatch(this.ports, run.key);
   }
 
   /**

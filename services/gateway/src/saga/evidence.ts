@@ -6,6 +6,7 @@ import type {
   VoidingEntry,
 } from '../ledger/ledger-entry.ts';
 import { isTerminal, type Checkpoint, type TerminalCheckpoint } from './checkpoint.ts';
+import { restoredEntries } from './restored-entries.ts';
 import type { SagaRun } from './saga-run.ts';
 import type { StepResult } from './saga-step.ts';
 import { decisionOf, terminalResponseOf, type TerminalDecision } from './terminal-response.ts';
@@ -122,25 +123,9 @@ async function moved(run: SagaRun, to: Checkpoint): Promise<StepResult> {
 /** The checkpoint knows the end of a charge whose last entries the ledger lost: they are written again. */
 async function restoreLedger(run: SagaRun, checkpoint: TerminalCheckpoint): Promise<StepResult> {
   run.ports.logger.warn(run.logFields, 'restoring ledger entries that a failover lost');
-  const { amountMinor, currency } = run.charge;
   const decision = decisionOf(checkpoint.response);
-  const { pspChargeId } = decision;
-  if (decision.state === 'SETTLED') {
-    const { pspChargeId: settledAs } = decision;
-    await run.ports.ledger.append({
-      ...run.envelope(),
-      state: 'SETTLED',
-      amountMinor,
-      currency,
-      pspChargeId: settledAs,
-    });
-  } else {
-    const { reason, declineCode } = decision;
-    if (reason !== 'declined') {
-      await run.ports.ledger.append({ ...run.envelope(), state: 'VOIDING', reason, pspChargeId });
-    }
-    await run.ports.ledger.append({ ...run.envelope(), state: 'VOIDED', reason, declineCode, pspChargeId });
-  }
+  for (const entry of restoredEntries(run.envelope(), decision, run.charge))
+    await run.ports.ledger.append(entry);
   // What stands in the ledger now is the truth, also where somebody was faster.
   return { kind: 'contradicted' };
 }

@@ -1,4 +1,5 @@
 import { PROBLEMS, problemType } from '#contract/problem-types';
+import { z } from 'zod';
 
 import {
   VOID_REASONS,
@@ -7,6 +8,7 @@ import {
   type VoidedEntry,
   type VoidReason,
 } from '../ledger/ledger-entry.ts';
+import type { AcceptedCharge } from './accepted-charge.ts';
 import { chargeView } from './charge-view.ts';
 
 /** The answer to a charge that has ended; the same bytes on every replay. */
@@ -82,6 +84,37 @@ export function decisionOf(response: TerminalResponse): TerminalDecision {
     pspChargeId: textAt(body, 'charge', 'psp', 'charge'),
   };
 }
+
+/**
+ * The charge that an answer shows, without its token: all that a RESERVED entry needs besides key and fingerprint.
+ *
+ * @throws ZodError when the body is not one that {@link terminalResponseOf} rendered
+ */
+export function chargeIn(response: TerminalResponse): AcceptedCharge {
+  const body: unknown = JSON.parse(response.body);
+  const view = response.status === 201 ? chargeViewShape.parse(body) : voidedShape.parse(body).charge;
+  return {
+    amountMinor: view.amount,
+    currency: view.currency,
+    description: view.description ?? undefined,
+    reference: view.reference ?? undefined,
+    metadata: view.metadata,
+    pspName: view.psp.name,
+    createdAt: view.created,
+    paymentMethod: undefined,
+  };
+}
+
+const chargeViewShape = z.object({
+  amount: z.int().positive(),
+  currency: z.string(),
+  description: z.string().nullable(),
+  reference: z.string().nullable(),
+  metadata: z.record(z.string(), z.string()),
+  psp: z.object({ name: z.string() }),
+  created: z.string(),
+});
+const voidedShape = z.object({ charge: chargeViewShape });
 
 function isVoidedReason(text: string): text is VoidReason | 'declined' {
   return text === 'declined' || VOID_REASONS.some((reason) => reason === text);
