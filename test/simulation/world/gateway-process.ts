@@ -1,0 +1,216 @@
+import type { MetricName } from '#contract/metrics';
+import type { ChargeSubmission, GateAnswer } from '#gateway/idempotency/charge-gate';
+import type { ChargeKey } from '#gateway/idempotency/charge-key';
+import type { CheckpointStore } from '#gateway/idempotency/checkpoint-store';
+import type { KeyStore } from '#gateway/idempotency/key-store';
+import { SagaChargeGate } from '#gateway/idempotency/saga-charge-gate';
+import { EventPublishError } from '#gateway/events/event-publisher';
+import type { Ledger } from '#gateway/ledger/ledger';
+import type { Logger } from '#gateway/platform/logger';
+import {
+  ResilientPaymentServiceProvider,
+  resilienceLimits,
+} from '#gateway/psp/resilient-payment-service-provider';
+import { ChargeExecutor } from '#gateway/saga/charge-executor';
+import type { SagaPorts, SagaSettings } from '#gateway/saga/saga-ports';
+
+import type { ModelCharge } from '../models/stripe-model.ts';
+import { StripeModelAdapter } from '../models/stripe-model-adapter.ts';
+import { SeededRandom } from '../seeded-random.ts';
+import type { SimulatedProcess } from '../simulated-process.ts';
+import type { Home } from './home.ts';
+import type { World } from './world.ts';
+
+/** One task of the gateway: the product's own executor and gate, over the models of what it talks to. */
+export class GatewayProcess {
+  readonly process: SimulatedProcess;
+  readonly executor: ChargeExecutor;
+  readonly gate: SagaChargeGate;
+  /** What Stripe charged last for this task: who dies now never heard of it. */
+  lastCharged: ModelCharge | undefined;
+  readonly #world: World;
+
+  constructor(world: World, process: SimulatedProcess, seed: number, settings: SagaSettings) {
+    this.#world = world;
+    this.process = process;
+    this.executor = new ChargeExecutor(this.#ports(new SeededRandom(seed), settings), {
+      maximumInFlight: 100,
+    });
+    this.gate = new SagaChargeGate(this.executor, { duplicateWaitMs: 4_000 });
+  }
+
+  submit(submission: ChargeSubmission): Promise<GateAnswer> {
+    return this.gate.submit(submission);
+  }
+
+  #ports(random: SeededRandom, settings: SagaSettings): SagaPorts {
+    const { process } = this;
+    const { clock } = process;
+    const metrics = { count: (name: MetricName) => this.#world.coverage.hit(`metric ${name}`) };
+    const logger = this.#logger();
+    const adapter = new StripeModelAdapter({
+      stripe: this.#world.stripe,
+      network: this.#world.network,
+      endpoint: this.#world.stripeEndpoint,
+      process,
+      timeoutMs: settings.pspTimeoutMs,
+      onCharged: (charge) => (this.lastCharged = charge),
+    });
+    const stripe = new ResilientPaymentServiceProvider(adapter, resilienceLimits(settings.pspTimeoutMs), {
+      ...{ clock, random, metrics, logger },
+    });
+    return {
+      ...{ clock, random, logger, metrics, settings },
+      keyStore: this.#keyStore(),
+      checkpoints: this.#checkpoints(),
+      ledger: this.#ledger(),
+      psps: new Map([['stripe', stripe]]),
+      events: {
+        publish: async (_type, detail) => {
+          const home = this.#world.homeOfCharge(detail.charge_id);
+          const { network, events } = this.#world;
+          const endpoint = home.endpoint('eventbridge');
+          try {
+            await network.callStore(process, endpoint, 'publish', () => events.publish(detail));
+          } catch (error) {
+            throw new EventPublishError('the bus did not take the event', { cause: error });
+          }
+        },
+      },
+      tickets: {
+        send: async (ticket, delaySeconds) => {
+          const { tenant_id: tenantId, idempotency_key: idempotencyKey } = ticket;
+          const home = this.#world.homeOf({ tenantId, idempotencyKey });
+          const { queue } = home;
+          await this.#world.network.callStore(process, home.endpoint('sqs'), 'send-ticket', () =>
+            this.#world.sendTicket(home, queue, ticket, delaySeconds * 1_000),
+          );
+        },
+      },
+    };
+  }
+
+  #call<Answer>(
+    home: Home,
+    store: 'aurora' | 'dynamodb',
+    operation: string,
+    apply: () => Answer,
+  ): Promise<Answer> {
+    return this.#world.network.callStore(this.process, home.endpoint(store), operation, apply);
+  }
+
+  #keyStore(): KeyStore {
+    const at = <Answer>(
+      key: ChargeKey,
+      operation: string,
+      apply: (store: Home['stores']['keyStore']) => Answer,
+    ): Promise<Answer> => {
+      const home = this.#world.homeOf(key);
+      const { keyStore } = home.stores;
+      return this.#call(home, 'aurora', operation, () => apply(keyStore));
+    };
+    return {
+      acquire: (key, request) =>
+        at(key, `acquire-${request.mode}`, (store) => {
+          const acquisition = store.acquire(key, request);
+          const { kind } = acquisition;
+          this.#world.coverage.hit(
+            kind === 'won' && acquisition.takeover ? `takeover by ${request.mode}` : `acquire ${kind}`,
+          );
+          return acquisition;
+        }),
+      raiseEpoch: (key, holder, atLeast) =>
+        at(key, 'raise-epoch', (store) => {
+          this.#world.coverage.hit('epoch raised');
+          return store.raiseEpoch(key, holder, atLeast);
+        }),
+      complete: (key, holder, completion) =>
+        at(key, 'complete', (store) => store.complete(key, holder, completion)),
+      release: (key, holder, resumeAfterMs) =>
+        at(key, 'release', (store) => store.release(key, holder, resumeAfterMs)),
+      free: (key, holder) => at(key, 'free', (store) => store.free(key, holder)),
+      peek: (key) => at(key, 'peek', (store) => store.peek(key)),
+    };
+  }
+
+  #checkpoints(): CheckpointStore {
+    const { coverage } = this.#world;
+    const at = <Answer>(
+      key: ChargeKey,
+      operation: string,
+      apply: (store: Home['stores']['checkpoints']) => Answer,
+    ): Promise<Answer> => {
+      const home = this.#world.homeOf(key);
+      const { checkpoints } = home.stores;
+      return this.#call(home, 'dynamodb', operation, () => apply(checkpoints));
+    };
+    const nowEpochMs = (): number => this.process.clock.nowEpochMs();
+    return {
+      read: (key) => at(key, 'read-checkpoint', (store) => store.read(key, nowEpochMs())),
+      launch: (key, holder, launch) =>
+        at(key, 'launch', (store) => {
+          const launched = store.launch(key, holder, launch);
+          const step = launched.kind === 'launched' ? launched.record.checkpoint.step : 'fenced';
+          coverage.hit(`launch over ${step}`);
+          return launched;
+        }),
+      advance: (key, holder, advance) => {
+        const writtenEpochMs = nowEpochMs();
+        return at(key, `advance-${advance.to.step}`, (store) => {
+          const advanced = store.advance(key, holder, advance, writtenEpochMs);
+          coverage.hit(`advance ${advance.to.step} ${advanced.kind}`);
+          return advanced;
+        });
+      },
+      fence: (key, holder, retentionSeconds) =>
+        at(key, 'fence', (store) => {
+          const fenced = store.fence(key, holder, retentionSeconds, nowEpochMs());
+          coverage.hit(`fence ${fenced.kind}`);
+          return fenced;
+        }),
+      refill: (record, retentionSeconds) =>
+        at(record.key, 'refill', (store) => store.refill(record, retentionSeconds, nowEpochMs())),
+    };
+  }
+
+  #ledger(): Ledger {
+    const { coverage } = this.#world;
+    const at = <Answer>(
+      chargeId: string,
+      operation: string,
+      apply: (store: Home['stores']['ledger']) => Answer,
+    ): Promise<Answer> => {
+      const home = this.#world.homeOfCharge(chargeId);
+      const { ledger } = home.stores;
+      return this.#call(home, 'dynamodb', operation, () => apply(ledger));
+    };
+    return {
+      append: (entry) =>
+        at(entry.chargeId, `append-${entry.state}`, (store) => {
+          const appended = store.append(entry);
+          coverage.hit(`append ${entry.state} ${appended.kind}`);
+          return appended;
+        }),
+      read: (chargeId) => at(chargeId, 'read-ledger', (store) => store.read(chargeId)),
+    };
+  }
+
+  #logger(): Logger {
+    const { history, time } = this.#world;
+    const line = (level: string) => (fields: object, message: string) => {
+      history.record(time.nowMs, this.process.name, `${level}: ${message}`, () => fieldsOf(fields));
+      if (level === 'error' && /defect|contradict|threw/.test(message)) {
+        history.violate(time.nowMs, 'defect', `${message} ${fieldsOf(fields)}`);
+      }
+    };
+    return { debug: () => undefined, info: line('info'), warn: line('warn'), error: line('error') };
+  }
+}
+
+function fieldsOf(fields: object): string {
+  return Object.entries(fields)
+    .map(
+      ([name, value]) => `${name}=${value instanceof Error ? (value.stack ?? value.message) : String(value)}`,
+    )
+    .join(' ');
+}
