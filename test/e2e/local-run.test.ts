@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
@@ -13,6 +15,8 @@ import { readConsumerRecords } from '../support/consumer-records.ts';
 import { eventually } from '../support/eventually.ts';
 import { dynamodbOf, startLocalRun, type LocalRun } from '../support/local-run.ts';
 import { netCharged, pspRecords } from '../support/psp-records.ts';
+
+const execute = promisify(execFile);
 
 /** Each fault of the simulator, and what becomes of its charges. */
 const PAYMENT_METHODS: Record<string, 201 | 402> = {
@@ -213,6 +217,24 @@ describe('npm start', () => {
     expect(records.settledTotal).toBe(settled.reduce((sum, { amountMinor }) => sum + amountMinor, 0));
     expect(records.receipts).toBe(records.eventIds.receipts.size);
   }, 120_000);
+
+  it('has given no message up, as npm run dlq says of every dead-letter queue', async () => {
+    const { stdout } = await execute(process.execPath, ['bin/dlq.ts', 'list'], {
+      env: { PATH: process.env.PATH, DATA_DIR: dataDir },
+    });
+    const lines = stdout.trimEnd().split('\n');
+    expect(lines.filter((line) => !/^\S+ +0 waiting {2}\(from \S+\)$/.test(line))).toEqual([]);
+    const names = lines.map((line) => line.split(' ')[0]);
+    expect(names).toEqual(
+      expect.arrayContaining([
+        ...CONSUMERS.map((consumer) => `${consumer}-dlq`),
+        'recovery-dlq',
+        'sweeper-dlq',
+        'undelivered-events',
+        'audit-archiver-failures',
+      ]),
+    );
+  }, 30_000);
 
   it('has sums in its ledger that equal those at the PSP', async () => {
     const endpoints = run.endpoints();
