@@ -29,6 +29,7 @@ import { SqsRecoveryTicketSender } from './recovery/sqs-recovery-ticket-sender.t
 import { ChargeExecutor } from './saga/charge-executor.ts';
 import type { SagaPorts, SagaSettings } from './saga/saga-ports.ts';
 import { DynamoTenantDirectory } from './tenants/dynamo-tenant-directory.ts';
+import { BraintreeWebhookParser } from './webhooks/braintree-webhook-parser.ts';
 import { commaSeparatedSecrets } from './webhooks/comma-separated-secrets.ts';
 import { DynamoWebhookEventLog } from './webhooks/dynamo-webhook-event-log.ts';
 import { StripeWebhookParser } from './webhooks/stripe-webhook-parser.ts';
@@ -200,10 +201,12 @@ function stripe(
 function webhooksOf(
   { ports, webhookEvents }: GatewayParts,
   environment: GatewayEnvironment,
-): Pick<HttpAppDependencies, 'stripeWebhooks' | 'webhookHandler'> {
+): Pick<HttpAppDependencies, 'stripeWebhooks' | 'braintreeWebhooks' | 'webhookHandler'> {
   const secrets = commaSeparatedSecrets(environment.STRIPE_WEBHOOK_SECRET);
   return {
     stripeWebhooks: new StripeWebhookParser({ secrets, clock: ports.clock }),
+    // Without an account of Braintree no signature is one.
+    braintreeWebhooks: new BraintreeWebhookParser({ current: () => Promise.resolve([]) }),
     webhookHandler: new WebhookHandler({ ...ports, log: webhookEvents }),
   };
 }

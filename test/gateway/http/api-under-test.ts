@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { PutItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 
 import type { RecoveryTicket } from '#contract/recovery-ticket';
-import { createHttpApp, type HttpAppLimits } from '#gateway/http/http-app';
+import { createHttpApp, type HttpAppDependencies, type HttpAppLimits } from '#gateway/http/http-app';
 import { startHttpServer, type HttpServer } from '#gateway/http/http-server';
 import type { ChargeKey } from '#gateway/idempotency/charge-key';
 import { DynamoCheckpointStore } from '#gateway/idempotency/dynamo-checkpoint-store';
@@ -17,6 +17,8 @@ import { DynamoTenantDirectory } from '#gateway/tenants/dynamo-tenant-directory'
 import { apiKeyItemOf, tenantItemOf } from '#gateway/tenants/dynamo-tenant-item';
 import type { Tenant } from '#gateway/tenants/tenant';
 
+import type { BraintreeWebhookAccount } from '#gateway/webhooks/braintree-webhook-accounts';
+import { BraintreeWebhookParser } from '#gateway/webhooks/braintree-webhook-parser';
 import { DynamoWebhookEventLog } from '#gateway/webhooks/dynamo-webhook-event-log';
 import { StripeWebhookParser } from '#gateway/webhooks/stripe-webhook-parser';
 import type { WebhookEventLog } from '#gateway/webhooks/webhook-event-log';
@@ -36,6 +38,8 @@ export const OTHER_API_KEY = 'demo_tenant_b_key';
 /** Charges in euro only, and 50.00 at most. */
 export const LIMITED_API_KEY = 'demo_limited_key';
 
+type WebhookParts = Pick<HttpAppDependencies, 'stripeWebhooks' | 'braintreeWebhooks' | 'webhookHandler'>;
+
 /** The API as it is deployed, over HTTP, with the decision on charges in the hands of the test. */
 export class ApiUnderTest {
   readonly gate = new RecordingGate();
@@ -44,6 +48,8 @@ export class ApiUnderTest {
   readonly readiness = { ready: true };
   /** What webhooks may be signed with. */
   readonly webhookSecrets: string[] = [WEBHOOK_SECRET];
+  /** The accounts of Braintree whose webhooks are taken. */
+  readonly braintreeAccounts: BraintreeWebhookAccount[] = [];
   /** The tickets that webhooks gave cause to. */
   readonly tickets: { readonly ticket: RecoveryTicket; readonly delaySeconds: number }[] = [];
   readonly clock = new ShiftedClock();
@@ -92,10 +98,7 @@ export class ApiUnderTest {
     this.startedServer = await startHttpServer(app, { host: '127.0.0.1', port: 0, random, logger });
   }
 
-  private webhooks(
-    requests: DynamoRequests,
-    ledger: Ledger,
-  ): { stripeWebhooks: StripeWebhookParser; webhookHandler: WebhookHandler } {
+  private webhooks(requests: DynamoRequests, ledger: Ledger): WebhookParts {
     const { clock, logger, metrics, tables, tickets, webhookSecrets } = this;
     const { checkpoints: checkpointsTable, ledger: ledgerTable, webhookEvents: tableName } = tables;
     const log = new DynamoWebhookEventLog({ requests, clock, tableName, region: 'us-east-1' });
@@ -107,6 +110,9 @@ export class ApiUnderTest {
       stripeWebhooks: new StripeWebhookParser({
         secrets: { current: () => Promise.resolve(webhookSecrets) },
         clock,
+      }),
+      braintreeWebhooks: new BraintreeWebhookParser({
+        current: () => Promise.resolve(this.braintreeAccounts),
       }),
       webhookHandler: new WebhookHandler({
         log: decorated<WebhookEventLog>(log, { markHandled }),

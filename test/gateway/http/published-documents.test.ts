@@ -74,6 +74,7 @@ describe('GET /openapi.json', () => {
       '/readyz',
       '/v1/charges',
       '/v1/charges/{id}',
+      '/v1/webhooks/braintree',
       '/v1/webhooks/stripe',
     ]);
     const operations = Object.values(document.paths).flatMap((path) => Object.values(path));
@@ -141,6 +142,7 @@ describe('GET /openapi.json', () => {
       '/livez',
       '/openapi.json',
       '/readyz',
+      '/v1/webhooks/braintree',
       '/v1/webhooks/stripe',
     ]);
   });

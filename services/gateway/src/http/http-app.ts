@@ -18,6 +18,7 @@ import { openApiDocument } from './openapi-document.ts';
 import { fieldProblem, ProblemError } from './problem.ts';
 import { problemPage } from './problem-page.ts';
 import type { BodyLimits } from './read-json-body.ts';
+import { BRAINTREE_WEBHOOK_PATH, receiveBraintreeWebhook } from './receive-braintree-webhook.ts';
 import {
   receiveStripeWebhook,
   STRIPE_WEBHOOK_PATH,
@@ -109,6 +110,10 @@ function addWebhookRoutes(app: Express, dependencies: HttpAppDependencies, limit
   app
     .route(STRIPE_WEBHOOK_PATH)
     .post(bounded, receiveStripeWebhook(dependencies, bodyLimits))
+    .all(refuseMethod('POST'));
+  app
+    .route(BRAINTREE_WEBHOOK_PATH)
+    .post(bounded, receiveBraintreeWebhook(dependencies, bodyLimits))
     .all(refuseMethod('POST'));
 }
 

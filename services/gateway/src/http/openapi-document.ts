@@ -15,6 +15,7 @@ import {
   settledResponse,
   unauthorizedResponse,
 } from './openapi-responses.ts';
+import { BRAINTREE_WEBHOOK_PATH } from './receive-braintree-webhook.ts';
 import { STRIPE_WEBHOOK_PATH } from './receive-stripe-webhook.ts';
 
 const EXAMPLE_KEY = '8e03978e-40d5-43e8-bc93-6894a57f9324';
@@ -44,6 +45,7 @@ export function openApiDocument(): oas31.OpenAPIObject {
       '/v1/charges': { post: createChargeOperation() },
       '/v1/charges/{id}': { get: getChargeOperation() },
       [STRIPE_WEBHOOK_PATH]: { post: stripeWebhookOperation() },
+      [BRAINTREE_WEBHOOK_PATH]: { post: braintreeWebhookOperation() },
       '/livez': { get: healthOperation('isAlive', 'Liveness; depends on nothing', 'alive') },
       '/readyz': {
         get: healthOperation('isReady', 'Readiness to take new charges', 'ready', {
@@ -141,22 +143,47 @@ function stripeWebhookOperation(): ZodOpenApiOperationObject {
       description: 'An event, of 256 KiB at most.',
       content: { 'application/json': { schema: { type: 'object' } } },
     },
-    responses: {
-      200: plainResponse(
-        'Handled, or dropped as a repeat.',
-        'application/json',
-        z.strictObject({ received: z.literal(true) }),
-      ),
-      400: fieldProblemResponse(
-        ['invalid-request', 'webhook-signature-invalid'],
-        [{ field: 'body', message: 'is not an event of the PSP' }],
-      ),
-      408: problemResponse('request-timeout'),
-      413: problemResponse('body-too-large'),
-      415: problemResponse('unsupported-media-type'),
-      500: problemResponse('internal-error'),
-      503: problemResponse('temporarily-unavailable'),
+    responses: webhookResponses(),
+  };
+}
+
+function braintreeWebhookOperation(): ZodOpenApiOperationObject {
+  return {
+    operationId: 'receiveBraintreeWebhook',
+    summary: 'A notification of Braintree',
+    description:
+      'For Braintree alone, which signs the payload. A notification asks for the resolution of its charge, and decides nothing.',
+    tags: ['Webhooks'],
+    security: [],
+    requestBody: {
+      required: true,
+      description: 'A signature and a payload, of 256 KiB at most.',
+      content: {
+        'application/x-www-form-urlencoded': {
+          schema: z.object({ bt_signature: z.string(), bt_payload: z.string() }),
+        },
+      },
     },
+    responses: webhookResponses(),
+  };
+}
+
+function webhookResponses(): ZodOpenApiOperationObject['responses'] {
+  return {
+    200: plainResponse(
+      'Handled, or dropped as a repeat.',
+      'application/json',
+      z.strictObject({ received: z.literal(true) }),
+    ),
+    400: fieldProblemResponse(
+      ['invalid-request', 'webhook-signature-invalid'],
+      [{ field: 'body', message: 'is not an event of the PSP' }],
+    ),
+    408: problemResponse('request-timeout'),
+    413: problemResponse('body-too-large'),
+    415: problemResponse('unsupported-media-type'),
+    500: problemResponse('internal-error'),
+    503: problemResponse('temporarily-unavailable'),
   };
 }
 

@@ -43,20 +43,35 @@ export function readRawJson(req: Request, limits: BodyLimits): Promise<Buffer> {
   return readBody(req, limits);
 }
 
+/**
+ * Reads the bytes of a form.
+ *
+ * @throws ProblemError
+ * @throws ClientDisconnectedError
+ */
+export function readRawForm(req: Request, limits: BodyLimits): Promise<Buffer> {
+  requireMediaType(req, 'application/x-www-form-urlencoded');
+  return readBody(req, limits);
+}
+
 function requireJson(req: Request): void {
+  requireMediaType(req, 'application/json');
+}
+
+/** In UTF-8, which JSON is anyway (RFC 8259, section 8.1). */
+function requireMediaType(req: Request, essence: string): void {
   const contentEncoding = req.headers['content-encoding'];
   if (contentEncoding !== undefined && contentEncoding.toLowerCase() !== 'identity') {
     throw new ProblemError('unsupported-media-type', { detail: 'Send the body without a Content-Encoding.' });
   }
-  if (!isJson(req.headers['content-type'])) throw new ProblemError('unsupported-media-type');
+  if (!hasMediaType(req.headers['content-type'], essence)) throw new ProblemError('unsupported-media-type');
 }
 
-function isJson(contentType: string | undefined): boolean {
+function hasMediaType(contentType: string | undefined, essence: string): boolean {
   if (contentType === undefined) return false;
   try {
     const type = new MIMEType(contentType);
-    // JSON is UTF-8 (RFC 8259, section 8.1).
-    return type.essence === 'application/json' && /^utf-?8$/i.test(type.params.get('charset') ?? 'utf-8');
+    return type.essence === essence && /^utf-?8$/i.test(type.params.get('charset') ?? 'utf-8');
   } catch {
     return false;
   }

@@ -5,6 +5,7 @@ import { METRICS } from '#contract/metrics';
 import type { Logger } from '../platform/logger.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import { StoreUnavailableError } from '../platform/store-unavailable-error.ts';
+import type { BraintreeWebhookParser } from '../webhooks/braintree-webhook-parser.ts';
 import type { PspEvent } from '../webhooks/psp-event.ts';
 import type { StripeWebhookParser } from '../webhooks/stripe-webhook-parser.ts';
 import type { WebhookHandler } from '../webhooks/webhook-handler.ts';
@@ -18,6 +19,7 @@ export const STRIPE_WEBHOOK_PATH = '/v1/webhooks/stripe';
 
 export interface WebhookDependencies {
   readonly stripeWebhooks: StripeWebhookParser;
+  readonly braintreeWebhooks: BraintreeWebhookParser;
   readonly webhookHandler: WebhookHandler;
   readonly logger: Logger;
   readonly metrics: Metrics;
