@@ -210,6 +210,20 @@ describe('QueueConsumer', () => {
     expect(await deadLetters.visible()).toBe(0);
   });
 
+  it('gives up one event that always fails, and handles those beside it', async () => {
+    const poor = anEvent();
+    await queue.send(messageOf(poor));
+    await sendEvents(5);
+    start(({ detail }) =>
+      detail.event_id === poor.event_id ? Promise.reject(new Error('a defect')) : Promise.resolve('handled'),
+    );
+    await eventually('a dead letter', async () => (await deadLetters.visible()) === 1, 20_000);
+    await eventually('an empty queue', isEmpty, 20_000);
+    expect((await deadLetters.receive()).join()).toContain(poor.event_id);
+    expect(metrics.of(CONSUMER_METRICS.consumedEvents)).toBe(5);
+    expect(metrics.of(CONSUMER_METRICS.consumedEventsFailed)).toBe(RECEIVE_LIMIT);
+  });
+
   it.each([
     ['is no JSON', 'hello'],
     ['is no event', JSON.stringify({ hello: 'world' })],
