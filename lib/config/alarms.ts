@@ -4,6 +4,7 @@
  */
 export const ALARMS = {
   // Charges
+  'payload-unreadable': 'A sealed payment method does not open: its key is retired, or the item was changed.',
   'charge-parked': 'A charge waits for a person: the PSP has forgotten its key and shows no charge.',
   'void-failing':
     'A void has failed in several rounds: a card may stay charged for a payment that was refused.',

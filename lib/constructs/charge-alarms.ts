@@ -27,6 +27,10 @@ export class ChargeAlarms extends Construct {
   #single(around: AlarmSurroundings): void {
     const once = { threshold: 1 };
     new RunbookAlarm(this, 'charge-parked', around, { metric: productCount(METRICS.chargesParked), ...once });
+    new RunbookAlarm(this, 'payload-unreadable', around, {
+      metric: productCount(METRICS.payloadsUnreadable),
+      ...once,
+    });
     new RunbookAlarm(this, 'void-failing', around, { metric: productCount(METRICS.voidsFailing), ...once });
     new RunbookAlarm(this, 'late-success-voided', around, {
       metric: productCount(METRICS.lateSuccessesVoided),

@@ -15,6 +15,7 @@ export interface GatewayResources {
   readonly eventBusName: string;
   readonly recoveryQueueUrl: string;
   readonly databaseUrls: string;
+  readonly tokenKeyArn: string;
   /** From SIGTERM to SIGKILL. */
   readonly stopTimeoutMs: number;
 }
@@ -33,6 +34,7 @@ export const LEFT_TO_DEFAULT = {
   LISTEN_REUSE_PORT: 'one process has the port of its task',
   DATABASE_POOL_SIZE: 'the same in every stage',
   STRIPE_API_BASE: "Stripe's own",
+  TOKEN_SEALING_KEYS: 'tokens are sealed by KMS',
   LEASE_MS: 'the same in every stage',
   PSP_TIMEOUT_MS: 'the same in every stage',
   DUPLICATE_WAIT_MS: 'the same in every stage',
@@ -61,6 +63,7 @@ export function gatewayContainerEnvironment(
     EVENT_BUS_NAME: resources.eventBusName,
     RECOVERY_QUEUE_URL: resources.recoveryQueueUrl,
     DATABASE_URLS: resources.databaseUrls,
+    TOKEN_KEY_ARN: resources.tokenKeyArn,
     STOP_TIMEOUT_MS: String(resources.stopTimeoutMs - STOP_RESERVE_MS),
   };
 }

@@ -106,6 +106,7 @@ export class GatewayStack extends RegionalStack {
         eventBusName: eventBus.eventBusName,
         recoveryQueueUrl: recoveryQueue.queueUrl,
         databaseUrls: keyStore.databaseUrls,
+        tokenKeyArn: tokenKey.keyArn,
       },
       pspSecret: new PspSecret(this, 'PspSecret', {
         secretName: this.names.pspSecret(),

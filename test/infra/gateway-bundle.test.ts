@@ -17,6 +17,7 @@ import { selfSignedCertificate } from '#gateway/http/self-signed-certificate';
 import { chargeBody, newKey } from '#test/support/api-client';
 import { PostgresBehindTls } from '#test/support/postgres-behind-tls';
 import { startStack, TENANT, type Stack } from '#test/support/stack';
+import { KmsEndpoint, TEST_KEY_ARN } from '#test/support/kms-endpoint';
 import { TEST_CREDENTIALS, TEST_REGION } from '#test/support/test-aws';
 
 const run = promisify(execFile);
@@ -25,13 +26,14 @@ const run = promisify(execFile);
 const COMMAND = ['--enable-source-maps', 'gateway.mjs'];
 
 /** What the SDK reads for itself: in AWS the task's role and the region's own endpoints take its place. */
-function sdkEnvironment({ cloud }: Stack): Record<string, string> {
+function sdkEnvironment({ cloud }: Stack, kms: KmsEndpoint): Record<string, string> {
   return {
     AWS_ACCESS_KEY_ID: TEST_CREDENTIALS.accessKeyId,
     AWS_SECRET_ACCESS_KEY: TEST_CREDENTIALS.secretAccessKey,
     AWS_ENDPOINT_URL_DYNAMODB: cloud.dynamodbEndpoint,
     AWS_ENDPOINT_URL_SQS: cloud.sqsEndpoint,
     AWS_ENDPOINT_URL_EVENTBRIDGE: cloud.eventBridgeEndpoint,
+    AWS_ENDPOINT_URL_KMS: kms.url,
   };
 }
 
@@ -65,6 +67,7 @@ async function contractEnvironment(
     EVENT_BUS_NAME: eventBus.name,
     RECOVERY_QUEUE_URL: await recoveryQueueUrl(stack),
     DATABASE_URLS: databaseUrls.join(','),
+    TOKEN_KEY_ARN: TEST_KEY_ARN,
     STRIPE_API_BASE: stack.cloud.pspSimulatorUrl,
     STRIPE_SECRET_KEY: 'sk_test_local',
     STRIPE_WEBHOOK_SECRET: 'whsec_local',
@@ -86,6 +89,7 @@ describe("the gateway's bundle, without node_modules, in production", () => {
   let caBundle: string;
   let databases: PostgresBehindTls[];
   let stack: Stack;
+  let kms: KmsEndpoint;
   let environment: Record<string, string>;
   let gateway: ChildProcess;
   let port: number;
@@ -97,6 +101,7 @@ describe("the gateway's bundle, without node_modules, in production", () => {
     await writeFile(caBundle, identity.cert);
     await chmod(folder, 0o555);
     stack = await startStack();
+    kms = await KmsEndpoint.start(identity);
     databases = await Promise.all(
       stack.cloud.postgresUrls.map((url) => PostgresBehindTls.start(url, identity)),
     );
@@ -107,7 +112,7 @@ describe("the gateway's bundle, without node_modules, in production", () => {
     gateway = spawn(process.execPath, COMMAND, {
       cwd: folder,
       // The image itself sets NODE_EXTRA_CA_CERTS, to the authorities of RDS.
-      env: { ...environment, ...sdkEnvironment(stack), NODE_EXTRA_CA_CERTS: caBundle },
+      env: { ...environment, ...sdkEnvironment(stack, kms), NODE_EXTRA_CA_CERTS: caBundle },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     if (gateway.stdout === null) throw new Error('the gateway has no standard output');
@@ -116,6 +121,7 @@ describe("the gateway's bundle, without node_modules, in production", () => {
   afterAll(async () => {
     gateway.kill('SIGKILL');
     await Promise.all(databases.map((database) => database.close()));
+    await kms.stop();
     await stack.stop();
     await chmod(folder, 0o755);
     await rm(folder, { recursive: true });
@@ -174,6 +180,8 @@ describe("the gateway's bundle, without node_modules, in production", () => {
     expect(first.status).toBe(201);
     expect(JSON.parse(first.body)).toMatchObject({ status: 'settled', amount: 1999 });
     expect(replay).toEqual(first);
+    // The token went to the stores under a data key of KMS.
+    expect(kms.calls.get('GenerateDataKey')).toBe(1);
   });
 
   it('stops when it is asked to', async () => {

@@ -36,6 +36,7 @@ import { ShiftedClock } from './shifted-clock.ts';
 import { TEST_CREDENTIALS, TEST_REGION } from './test-aws.ts';
 import { testCloud } from './test-cloud.ts';
 import { createTestDatabase, type TestDatabase } from './test-database.ts';
+import { testSealing } from './test-sealing.ts';
 import { createTestTables, type TestTables } from './test-tables.ts';
 
 /** What a charge of a test asks for. */
@@ -165,6 +166,7 @@ export class SagaHarness {
         checkpointsTable: this.tables.checkpoints,
         ledgerTable: this.tables.ledger,
         clock,
+        ...testSealing(),
       }),
       ledger: new DynamoLedger(requests, this.tables.ledger),
       psps: new Map([

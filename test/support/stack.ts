@@ -18,6 +18,7 @@ import type { CrashPoint } from './crash-points.ts';
 import { queryDatabase } from './query-database.ts';
 import { TEST_CREDENTIALS, TEST_REGION } from './test-aws.ts';
 import type { TestCloud } from './test-cloud.ts';
+import { TEST_SEALING_KEYS } from './test-sealing.ts';
 
 export const TENANT = { tenantId: 'tenant_a', apiKey: 'demo_tenant_a_key' } as const;
 
@@ -47,6 +48,8 @@ export interface Stack {
 export interface StartGatewayOptions {
   readonly crashAt?: CrashPoint;
   readonly environment?: Readonly<Record<string, string>>;
+  /** Takes all that the process prints. */
+  readonly onOutput?: (text: string) => void;
 }
 
 export async function startStack(): Promise<Stack> {
@@ -79,6 +82,7 @@ export async function startStack(): Promise<Stack> {
         ...options.environment,
       });
       children.push(child);
+      child.stdout?.on('data', (chunk: Buffer) => options.onOutput?.(chunk.toString()));
       return gatewayProcess(child, Number(await firstLine(child)));
     },
     startSweeper: () => {
@@ -123,6 +127,7 @@ function environmentOf(cloud: TestCloud, recoveryQueueUrl: string): Record<strin
     EVENT_BUS_NAME: eventBus.name,
     RECOVERY_QUEUE_URL: recoveryQueueUrl,
     STRIPE_API_BASE: cloud.pspSimulatorUrl,
+    TOKEN_SEALING_KEYS: TEST_SEALING_KEYS,
     STRIPE_SECRET_KEY: 'sk_test_local',
     STRIPE_WEBHOOK_SECRET: 'whsec_local',
     LEASE_MS: '4500',

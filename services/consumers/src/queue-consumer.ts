@@ -1,6 +1,6 @@
 import type { SQSClient } from '@aws-sdk/client-sqs';
 
-import { CONSUMER_METRICS } from '#contract/metrics';
+import { METRICS } from '#contract/metrics';
 
 import type { Clock } from './clock.ts';
 import type { Logger, Metrics, Random } from './consumer-ports.ts';
@@ -183,7 +183,7 @@ export class QueueConsumer {
         { messageId, receiveCount, problems: error.problems },
         'event is not readable; it is left to the dead-letter queue',
       );
-      this.#options.metrics.count(CONSUMER_METRICS.consumedEventsUnreadable);
+      this.#options.metrics.count(METRICS.consumedEventsUnreadable);
       return undefined;
     }
   }
@@ -199,9 +199,7 @@ export class QueueConsumer {
     try {
       const result = await handle(event, AbortSignal.any([lost, this.#givingUp.signal]));
       this.#failuresInSequence = 0;
-      metrics.count(
-        result === 'handled' ? CONSUMER_METRICS.consumedEvents : CONSUMER_METRICS.consumedEventsRepeated,
-      );
+      metrics.count(result === 'handled' ? METRICS.consumedEvents : METRICS.consumedEventsRepeated);
       return result;
     } catch (error) {
       const fields = { err: error, eventId, chargeId, messageId, receiveCount };
@@ -211,7 +209,7 @@ export class QueueConsumer {
         return 'failed';
       }
       this.#failuresInSequence += 1;
-      metrics.count(CONSUMER_METRICS.consumedEventsFailed);
+      metrics.count(METRICS.consumedEventsFailed);
       logger.error(fields, 'event could not be handled');
       return 'failed';
     }

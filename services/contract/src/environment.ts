@@ -21,6 +21,27 @@ const shared = {
   RECOVERY_QUEUE_URL: z.url(),
 };
 
+/** A key of the local run that seals payment method tokens. */
+export interface LocalTokenKey {
+  readonly name: string;
+  /** 32 bytes. */
+  readonly key: Uint8Array;
+}
+
+const localTokenKeys = z.string().transform((value, context): LocalTokenKey[] =>
+  value.split(',').map((text) => {
+    const [name = '', encoded = ''] = text.split(':');
+    const key = Buffer.from(encoded, 'base64');
+    if (name === '' || key.byteLength !== 32) {
+      context.addIssue({
+        code: 'custom',
+        message: 'must be a list of name:key, each key 32 bytes in base64',
+      });
+    }
+    return { name, key };
+  }),
+);
+
 export const gatewayEnvironment = z
   .object({
     ...shared,
@@ -48,6 +69,10 @@ export const gatewayEnvironment = z
     STRIPE_SECRET_KEY: z.string().min(1),
     /** What Stripe signs its webhooks with; during a rotation both, separated by a comma, the newer one first. */
     STRIPE_WEBHOOK_SECRET: z.string().min(1),
+    /** ARN of the KMS key that seals payment method tokens: this region's share of a multi-region key. */
+    TOKEN_KEY_ARN: z.string().min(1).optional(),
+    /** Instead of it, outside of production: comma-separated name:key, 32 bytes in base64. The first one seals. */
+    TOKEN_SEALING_KEYS: localTokenKeys.optional(),
     /** How long an acquisition of a key holds it; longer than the whole budget of the PSP. */
     LEASE_MS: milliseconds.default(30_000),
     /** One attempt at the PSP. */
@@ -64,7 +89,8 @@ export const gatewayEnvironment = z
     STOP_TIMEOUT_MS: milliseconds.default(110_000),
   })
   .superRefine(checkLease)
-  .superRefine(checkTransport);
+  .superRefine(checkTransport)
+  .superRefine(checkTokenKey);
 
 /** What a lease needs besides one attempt at the PSP: the stores before it, and the writes after it. */
 export const LEASE_RESERVE_MS = 3_000;
@@ -89,6 +115,23 @@ function checkTransport(
 ): void {
   if (NODE_ENV !== 'production' || SERVE_TLS !== false) return;
   context.addIssue({ code: 'custom', path: ['SERVE_TLS'], message: 'must not be off in production' });
+}
+
+/** Tokens are sealed in every environment, and in production by a key that no process holds. */
+function checkTokenKey(
+  environment: { NODE_ENV: string; TOKEN_KEY_ARN?: string | undefined; TOKEN_SEALING_KEYS?: unknown },
+  context: z.RefinementCtx,
+): void {
+  const { NODE_ENV, TOKEN_KEY_ARN, TOKEN_SEALING_KEYS } = environment;
+  const issue = (name: string, message: string): void =>
+    context.addIssue({ code: 'custom', path: [name], message });
+  if (NODE_ENV === 'production' && TOKEN_SEALING_KEYS !== undefined) {
+    issue('TOKEN_SEALING_KEYS', 'must not be set in production');
+  } else if (NODE_ENV === 'production' && TOKEN_KEY_ARN === undefined) {
+    issue('TOKEN_KEY_ARN', 'is required in production');
+  } else if ((TOKEN_KEY_ARN === undefined) === (TOKEN_SEALING_KEYS === undefined)) {
+    issue('TOKEN_SEALING_KEYS', 'exactly one of TOKEN_KEY_ARN and TOKEN_SEALING_KEYS must be set');
+  }
 }
 
 export type GatewayEnvironment = z.infer<typeof gatewayEnvironment>;

@@ -1,4 +1,5 @@
 import type { GatewayEnvironment } from '#contract/environment';
+import { METRICS } from '#contract/metrics';
 
 import { EventBridgeEventPublisher } from './events/eventbridge-event-publisher.ts';
 import { createHttpApp, type HttpAppDependencies } from './http/http-app.ts';
@@ -28,6 +29,8 @@ import { RecoveryWorker } from './recovery/recovery-worker.ts';
 import { SqsRecoveryTicketSender } from './recovery/sqs-recovery-ticket-sender.ts';
 import { ChargeExecutor } from './saga/charge-executor.ts';
 import type { SagaPorts, SagaSettings } from './saga/saga-ports.ts';
+import { EncryptionSdkPayloadSealer } from './sealing/encryption-sdk-payload-sealer.ts';
+import { kmsKeyring, localKeyring } from './sealing/token-keyring.ts';
 import { DynamoTenantDirectory } from './tenants/dynamo-tenant-directory.ts';
 import { BraintreeWebhookParser } from './webhooks/braintree-webhook-parser.ts';
 import { commaSeparatedSecrets } from './webhooks/comma-separated-secrets.ts';
@@ -138,10 +141,18 @@ function buildParts({ environment, task, decoratePorts }: GatewayOptions): Gatew
     random,
     metrics,
   });
+  const tokenKeys = tokenKeysOf(environment);
   const { CHECKPOINTS_TABLE: checkpointsTable, LEDGER_TABLE: ledgerTable } = environment;
   const ports: SagaPorts = {
     keyStore: new AuroraKeyStore({ pools, shardMap: new StaticShardMap(pools.length), clock, random }),
-    checkpoints: new DynamoCheckpointStore({ requests, checkpointsTable, ledgerTable, clock }),
+    checkpoints: new DynamoCheckpointStore({
+      ...{ requests, checkpointsTable, ledgerTable, clock },
+      sealer: new EncryptionSdkPayloadSealer(tokenKeys.keyring),
+      onUnreadable: ({ tenantId, idempotencyKey }, { failure }) => {
+        metrics.count(METRICS.payloadsUnreadable);
+        logger.error({ tenantId, idempotencyKey, failure }, 'a sealed payment method does not open');
+      },
+    }),
     ledger: new DynamoLedger(requests, ledgerTable),
     psps: new Map([['stripe', stripe(environment, { clock, random, logger, metrics })]]),
     events,
@@ -166,9 +177,15 @@ function buildParts({ environment, task, decoratePorts }: GatewayOptions): Gatew
       await events.close();
       await Promise.all(pools.map((pool) => pool.end()));
       aws.destroy();
+      tokenKeys.close();
       await metrics.close();
     },
   };
+}
+
+function tokenKeysOf({ TOKEN_KEY_ARN, TOKEN_SEALING_KEYS, AWS_REGION }: GatewayEnvironment) {
+  if (TOKEN_KEY_ARN !== undefined) return kmsKeyring(TOKEN_KEY_ARN, AWS_REGION);
+  return { keyring: localKeyring(TOKEN_SEALING_KEYS ?? []), close: () => undefined };
 }
 
 /** In production the way to the key store is encrypted and its other end verified, whatever a URL says. */

@@ -20,6 +20,7 @@ import {
 } from './product-processes.ts';
 import { RunFolder } from './run-folder.ts';
 import { overviewLines, readyLine } from './run-overview.ts';
+import { tokenSealingKeys } from './token-key-file.ts';
 import type { ProcessDefinition, ProcessListener, SupervisedProcess } from './supervised-process.ts';
 
 const execute = promisify(execFile);
@@ -112,7 +113,10 @@ export class LocalRun {
     const cloud = await this.#startCloud();
     this.#cloud = cloud;
     this.#saveRegistry();
-    const settings = { run: environment, cloud, region: REGION, credentials: CREDENTIALS, outer };
+    const settings = {
+      ...{ run: environment, cloud, region: REGION, credentials: CREDENTIALS, outer },
+      tokenSealingKeys: tokenSealingKeys(this.#dataDir()),
+    };
     await this.#prepareStores(settings);
     await Promise.all([
       ...GATEWAY_TASKS.map((name) => this.#tasks.start(gatewayTask(name, settings))),
@@ -128,6 +132,11 @@ export class LocalRun {
     }
     for (const line of overviewLines(endpoints, environment.SWEEP_INTERVAL_MS)) this.#options.print(line);
     this.#options.print(readyLine(endpoints.url, randomUUID()));
+  }
+
+  #dataDir(): string {
+    if (this.#folder === undefined) throw new Error('the folder comes first');
+    return this.#folder.path;
   }
 
   async #enterFolder(dataDir: string | undefined): Promise<void> {

@@ -12,6 +12,8 @@ export interface ProductSettings {
   readonly cloud: LocalCloud;
   readonly region: string;
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /** As the gateway takes it: seals payment method tokens. */
+  readonly tokenSealingKeys: string;
   /** The launcher's own environment, for the variables that it does not decide. */
   readonly outer: Readonly<Record<string, string | undefined>>;
 }
@@ -45,6 +47,7 @@ export function gatewayTask(name: string, settings: ProductSettings): ProcessDef
       WEBHOOK_EVENTS_TABLE: names.webhookEventsTable,
       EVENT_BUS_NAME: eventBus.name,
       STRIPE_API_BASE: cloud.pspUrl,
+      TOKEN_SEALING_KEYS: settings.tokenSealingKeys,
       STRIPE_SECRET_KEY: run.STRIPE_SECRET_KEY,
       STRIPE_WEBHOOK_SECRET: run.STRIPE_WEBHOOK_SECRET,
       LEASE_MS: String(run.LEASE_MS),

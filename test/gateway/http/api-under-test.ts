@@ -24,6 +24,7 @@ import { StripeWebhookParser } from '#gateway/webhooks/stripe-webhook-parser';
 import type { WebhookEventLog } from '#gateway/webhooks/webhook-event-log';
 import { WebhookHandler } from '#gateway/webhooks/webhook-handler';
 
+import { testSealing } from '../../support/test-sealing.ts';
 import { decorated } from '../../support/decorated-port.ts';
 import { RecordingLogger } from '../../support/recording-logger.ts';
 import { RecordingMetrics } from '../../support/recording-metrics.ts';
@@ -117,7 +118,10 @@ export class ApiUnderTest {
       webhookHandler: new WebhookHandler({
         log: decorated<WebhookEventLog>(log, { markHandled }),
         ledger,
-        checkpoints: new DynamoCheckpointStore({ requests, checkpointsTable, ledgerTable, clock }),
+        checkpoints: new DynamoCheckpointStore({
+          ...{ requests, checkpointsTable, ledgerTable, clock },
+          ...testSealing(),
+        }),
         keyStore: { peek: (key) => this.peek(key) },
         tickets: {
           send: (ticket, delaySeconds) => {

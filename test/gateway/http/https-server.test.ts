@@ -141,6 +141,7 @@ describe('a gateway in production', () => {
     EVENT_BUS_NAME: 'payments',
     RECOVERY_QUEUE_URL: 'https://sqs.us-east-1.amazonaws.com/000000000000/recovery',
     DATABASE_URLS: 'postgres://gateway@localhost/charge_once',
+    TOKEN_KEY_ARN: 'arn:aws:kms:us-east-1:000000000000:key/mrk-1',
     STRIPE_SECRET_KEY: 'sk_test_x',
     STRIPE_WEBHOOK_SECRET: 'whsec_x',
   };

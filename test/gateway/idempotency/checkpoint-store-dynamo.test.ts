@@ -14,6 +14,7 @@ import { testCloud } from '#test/support/test-cloud';
 import { createTestTables, type TestTables } from '#test/support/test-tables';
 
 import { entriesOf } from '../ledger/sample-entries.ts';
+import { testSealing } from '#test/support/test-sealing';
 import {
   aHolder,
   aKey,
@@ -32,6 +33,7 @@ function storesOn(tables: TestTables, client: TestTables['client']) {
     checkpointsTable: tables.checkpoints,
     ledgerTable: tables.ledger,
     clock,
+    ...testSealing(),
   });
   return { clock, checkpoints, ledger: new DynamoLedger(requests, tables.ledger) };
 }

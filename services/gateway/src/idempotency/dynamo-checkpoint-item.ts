@@ -10,7 +10,6 @@ import type { AcceptedCharge } from '../saga/accepted-charge.ts';
 import { CHECKPOINT_STEPS, isTerminal, type Checkpoint, type CheckpointRecord } from '../saga/checkpoint.ts';
 import type { TerminalResponse } from '../saga/terminal-response.ts';
 import type { ChargeKey } from './charge-key.ts';
-import type { Launch } from './checkpoint-store.ts';
 
 /**
  * The attributes of a checkpoint item. An item without a `charge` is a fence: it holds an epoch, and nothing was
@@ -64,13 +63,20 @@ export function chargeAttribute(charge: AcceptedCharge): AttributeValue {
   };
 }
 
+/** The payment method of a request as it is stored: sealed. */
+export interface SealedPaymentMethod {
+  readonly fingerprint: string;
+  readonly sealed: Uint8Array;
+}
+
 /**
- * The payment method, with the fingerprint of the request that it came with: a launch sets it only where the item has
- * none, and the item may belong to a request with another payload, which must not be charged to this card.
+ * The sealed payment method, with the fingerprint of the request that it came with: a launch sets it only where the item
+ * has none, and the item may belong to a request with another payload, which must not be charged to this card.
  */
-export function paymentMethodAttributes({ fingerprint, charge }: Launch): DynamoAttributes {
-  if (charge.paymentMethod === undefined) return {};
-  return { payment_method: { M: { fingerprint: text(fingerprint), token: text(charge.paymentMethod) } } };
+export function paymentMethodAttributes(paymentMethod: SealedPaymentMethod | undefined): DynamoAttributes {
+  if (paymentMethod === undefined) return {};
+  const { fingerprint, sealed } = paymentMethod;
+  return { payment_method: { M: { fingerprint: text(fingerprint), sealed: { B: sealed } } } };
 }
 
 /** `step` and what belongs to it. */
@@ -132,15 +138,23 @@ export function isLaunched(reader: DynamoItemReader): boolean {
   return reader.has('charge');
 }
 
+/** The record of a launched item, whose payment method is still sealed. */
+export interface SealedRecord {
+  /** Without its payment method. */
+  readonly record: CheckpointRecord;
+  /** Absent where there is none, or none that belongs to this request, or nobody needs it any more. */
+  readonly sealedPaymentMethod: Uint8Array | undefined;
+}
+
 /**
  * The record that a launched item holds.
  *
  * @throws MalformedItemError naming the key and the attribute
  */
-export function checkpointRecordOf(reader: DynamoItemReader): CheckpointRecord {
+export function sealedRecordOf(reader: DynamoItemReader): SealedRecord {
   const checkpoint = checkpointOf(reader);
   const fingerprint = reader.text('fingerprint');
-  return {
+  const record: CheckpointRecord = {
     key: {
       tenantId: reader.text(CHECKPOINTS.partitionKey),
       idempotencyKey: reader.text(CHECKPOINTS.sortKey),
@@ -148,13 +162,21 @@ export function checkpointRecordOf(reader: DynamoItemReader): CheckpointRecord {
     epoch: reader.integer('epoch'),
     runId: reader.text('run_id'),
     fingerprint,
-    charge: {
-      ...chargeOf(reader.map('charge')),
-      // A takeover of a terminal item may have brought one back; nobody needs it any more.
-      paymentMethod: isTerminal(checkpoint) ? undefined : paymentMethodOf(reader, fingerprint),
-    },
+    charge: { ...chargeOf(reader.map('charge')), paymentMethod: undefined },
     checkpoint,
   };
+  // A takeover of a terminal item may have brought one back; nobody needs it any more.
+  const sealedPaymentMethod = isTerminal(checkpoint) ? undefined : sealedPaymentMethodOf(reader, fingerprint);
+  return { record, sealedPaymentMethod };
+}
+
+/**
+ * Where the charge of a launched item stands, for who does not need the payment method.
+ *
+ * @throws MalformedItemError naming the key and the attribute
+ */
+export function checkpointIn(reader: DynamoItemReader): Checkpoint {
+  return checkpointOf(reader);
 }
 
 function chargeOf(reader: DynamoItemReader): Omit<AcceptedCharge, 'paymentMethod'> {
@@ -169,10 +191,10 @@ function chargeOf(reader: DynamoItemReader): Omit<AcceptedCharge, 'paymentMethod
   };
 }
 
-function paymentMethodOf(reader: DynamoItemReader, fingerprint: string): string | undefined {
+function sealedPaymentMethodOf(reader: DynamoItemReader, fingerprint: string): Uint8Array | undefined {
   if (!reader.has('payment_method')) return undefined;
   const paymentMethod = reader.map('payment_method');
-  return paymentMethod.text('fingerprint') === fingerprint ? paymentMethod.text('token') : undefined;
+  return paymentMethod.text('fingerprint') === fingerprint ? paymentMethod.bytes('sealed') : undefined;
 }
 
 function checkpointOf(reader: DynamoItemReader): Checkpoint {

@@ -8,6 +8,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { DynamoItemReader } from '../platform/dynamo-item-reader.ts';
 import type { DynamoItem, DynamoRequests, TransactionPart } from '../platform/dynamo-requests.ts';
 import { isTerminal, type CheckpointRecord } from '../saga/checkpoint.ts';
+import { SealedPayloadError, type PayloadSealer } from '../sealing/payload-sealer.ts';
 import { chargeIdOf, type ChargeKey } from './charge-key.ts';
 import type {
   Advance,
@@ -18,11 +19,13 @@ import type {
   LaunchResult,
 } from './checkpoint-store.ts';
 import {
+  checkpointIn,
   checkpointReader,
-  checkpointRecordOf,
   isLaunched,
   isSameDecision,
   keyAttributes,
+  sealedRecordOf,
+  type SealedPaymentMethod,
 } from './dynamo-checkpoint-item.ts';
 import { advanceWrite, fenceWrite, launchWrite, refillWrite } from './dynamo-checkpoint-writes.ts';
 import type { LeaseHolder } from './key-store.ts';
@@ -38,20 +41,27 @@ export interface DynamoCheckpointStoreOptions {
   /** The table of `DynamoLedger`, which transactions append to. */
   readonly ledgerTable: string;
   readonly clock: Clock;
+  readonly sealer: PayloadSealer;
+  /** Told of a payment method that will never open: its charge can be looked up at the PSP, not created there. */
+  readonly onUnreadable: (key: ChargeKey, error: SealedPayloadError) => void;
 }
 
-/** Checkpoints in a DynamoDB table. */
+/** Checkpoints in a DynamoDB table. Payment methods are sealed before they get there. */
 export class DynamoCheckpointStore implements CheckpointStore {
   private readonly requests: DynamoRequests;
   private readonly checkpointsTable: string;
   private readonly ledgerTable: string;
   private readonly clock: Clock;
+  private readonly sealer: PayloadSealer;
+  private readonly onUnreadable: DynamoCheckpointStoreOptions['onUnreadable'];
 
   constructor(options: DynamoCheckpointStoreOptions) {
     this.requests = options.requests;
     this.checkpointsTable = options.checkpointsTable;
     this.ledgerTable = options.ledgerTable;
     this.clock = options.clock;
+    this.sealer = options.sealer;
+    this.onUnreadable = options.onUnreadable;
   }
 
   async read(key: ChargeKey): Promise<CheckpointRead> {
@@ -65,22 +75,23 @@ export class DynamoCheckpointStore implements CheckpointStore {
     if (item === undefined) return { kind: 'absent', epoch: 0 };
     const reader = checkpointReader(item);
     if (!isLaunched(reader)) return { kind: 'absent', epoch: reader.integer('epoch') };
-    const record = checkpointRecordOf(reader);
-    if (isTerminal(record.checkpoint) && this.isExpired(reader)) {
-      return { kind: 'absent', epoch: record.epoch };
+    if (isTerminal(checkpointIn(reader)) && this.isExpired(reader)) {
+      return { kind: 'absent', epoch: reader.integer('epoch') };
     }
-    return { kind: 'present', record };
+    return { kind: 'present', record: await this.opened(reader) };
   }
 
   async launch(key: ChargeKey, holder: LeaseHolder, launch: Launch): Promise<LaunchResult> {
-    const write = launchWrite(this.checkpointsTable, key, holder, launch);
+    // Before anything is written: where the key service is away, nothing is accepted.
+    const paymentMethod = await this.sealed(key, launch);
+    const write = launchWrite(this.checkpointsTable, key, holder, launch, paymentMethod);
     const result = await this.requests.update(STORE, write);
     if (result.kind === 'written') {
-      return { kind: 'launched', record: checkpointRecordOf(readerOf(result.item)) };
+      return { kind: 'launched', record: await this.opened(readerOf(result.item)) };
     }
     const standing = readerOf(result.standing);
     if (isLaunched(standing) && isMine(standing, holder)) {
-      return { kind: 'launched', record: checkpointRecordOf(standing) };
+      return { kind: 'launched', record: await this.opened(standing) };
     }
     return { kind: 'fenced', epoch: standing.integer('epoch') };
   }
@@ -93,7 +104,7 @@ export class DynamoCheckpointStore implements CheckpointStore {
     }
     const result = await this.requests.transact(STORE, [
       { Put: appendWrite(this.ledgerTable, entry) },
-      { Update: this.advanceWrite(key, holder, advance) },
+      { Update: await this.advanceWrite(key, holder, advance) },
     ]);
     if (result.kind === 'written') return { kind: 'advanced' };
     const [slot, checkpoint] = result.parts;
@@ -135,13 +146,44 @@ export class DynamoCheckpointStore implements CheckpointStore {
   }
 
   private async advanceAlone(key: ChargeKey, holder: LeaseHolder, advance: Advance): Promise<AdvanceResult> {
-    const result = await this.requests.update(STORE, this.advanceWrite(key, holder, advance));
+    const result = await this.requests.update(STORE, await this.advanceWrite(key, holder, advance));
     if (result.kind === 'written') return { kind: 'advanced' };
     return advancedIfMine(result.standing, holder, advance);
   }
 
-  private advanceWrite(key: ChargeKey, holder: LeaseHolder, advance: Advance) {
-    return advanceWrite(this.checkpointsTable, key, holder, advance, this.clock.nowEpochMs());
+  private async advanceWrite(key: ChargeKey, holder: LeaseHolder, advance: Advance) {
+    const { correction, to } = advance;
+    const isNeeded = correction !== undefined && !isTerminal(to);
+    const corrected = isNeeded ? await this.sealed(key, correction) : undefined;
+    return advanceWrite(this.checkpointsTable, key, holder, advance, corrected, this.clock.nowEpochMs());
+  }
+
+  /** The payment method of a request, sealed for its key together with the fingerprint of the request. */
+  private async sealed(
+    key: ChargeKey,
+    { fingerprint, charge }: Launch,
+  ): Promise<SealedPaymentMethod | undefined> {
+    if (charge.paymentMethod === undefined) return undefined;
+    const plaintext = Buffer.from(`${fingerprint}\n${charge.paymentMethod}`);
+    return { fingerprint, sealed: await this.sealer.seal(plaintext, key) };
+  }
+
+  /** The record of an item, with its payment method where it opens. */
+  private async opened(reader: DynamoItemReader): Promise<CheckpointRecord> {
+    const { record, sealedPaymentMethod } = sealedRecordOf(reader);
+    if (sealedPaymentMethod === undefined) return record;
+    const { key, fingerprint, charge } = record;
+    try {
+      const plaintext = Buffer.from(await this.sealer.open(sealedPaymentMethod, key)).toString();
+      const [sealedFor = '', paymentMethod] = plaintext.split('\n', 2);
+      // Swapped within the item: sealed for another request under the same key.
+      if (sealedFor !== fingerprint) throw new SealedPayloadError('wrong-context');
+      return { ...record, charge: { ...charge, paymentMethod } };
+    } catch (error) {
+      if (!(error instanceof SealedPayloadError)) throw error;
+      this.onUnreadable(key, error);
+      return record;
+    }
   }
 
   private isExpired(reader: DynamoItemReader): boolean {
@@ -180,6 +222,6 @@ function advancedIfMine(
   if (standing === undefined) return { kind: 'fenced' };
   const reader = checkpointReader(standing);
   if (!isLaunched(reader) || !isMine(reader, holder)) return { kind: 'fenced' };
-  const isMyMove = isSameDecision(checkpointRecordOf(reader).checkpoint, to);
+  const isMyMove = isSameDecision(checkpointIn(reader), to);
   return { kind: isMyMove ? 'advanced' : 'fenced' };
 }

@@ -9,6 +9,7 @@ import {
   chargeAttribute,
   keyAttributes,
   paymentMethodAttributes,
+  type SealedPaymentMethod,
   STEP_ATTRIBUTES,
   stepAttributes,
 } from './dynamo-checkpoint-item.ts';
@@ -82,13 +83,19 @@ function conditionalUpdate(
  * Whoever holds the charge writes its expiry again when it ends. Until then it has none: an item that was terminal
  * and expired, or a fence, would otherwise vanish under the run.
  */
-export function launchWrite(tableName: string, key: ChargeKey, holder: LeaseHolder, launch: Launch): Update {
+export function launchWrite(
+  tableName: string,
+  key: ChargeKey,
+  holder: LeaseHolder,
+  launch: Launch,
+  paymentMethod: SealedPaymentMethod | undefined,
+): Update {
   const change: ItemChange = {
     set: holderAttributes(holder),
     setIfAbsent: {
       ...stepAttributes({ step: 'VALIDATED' }),
       ...requestAttributes(launch),
-      ...paymentMethodAttributes(launch),
+      ...paymentMethodAttributes(paymentMethod),
     },
     remove: [CHECKPOINTS.timeToLive],
   };
@@ -112,12 +119,14 @@ export function advanceWrite(
   key: ChargeKey,
   holder: LeaseHolder,
   advance: Advance,
+  /** That of the correction, where there is one. */
+  corrected: SealedPaymentMethod | undefined,
   nowEpochMs: number,
 ): Update {
   const { to, correction } = advance;
   const step = stepAttributes(to);
   const terminal = isTerminal(to);
-  const paymentMethod = terminal || correction === undefined ? {} : paymentMethodAttributes(correction);
+  const paymentMethod = terminal || correction === undefined ? {} : paymentMethodAttributes(corrected);
   // A corrected charge has the payment method that the correction brings, or none: the item's is of another request.
   const losesPaymentMethod = terminal || (correction !== undefined && !('payment_method' in paymentMethod));
   const change: ItemChange = {

@@ -61,6 +61,13 @@ export class DynamoItemReader {
   }
 
   /** @throws MalformedItemError */
+  bytes(attribute: string): Uint8Array {
+    const value = this.required(attribute).B;
+    if (value === undefined) throw this.malformed(attribute, 'is not binary');
+    return value;
+  }
+
+  /** @throws MalformedItemError */
   oneOf<T extends string | number>(attribute: string, allowed: readonly T[]): T {
     const value = typeof allowed[0] === 'number' ? this.integer(attribute) : this.text(attribute);
     const found = allowed.find((candidate) => candidate === value);

@@ -1,0 +1,111 @@
+import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { GetQueueUrlCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import { ApiClient, chargeBody, newKey } from '../support/api-client.ts';
+import { eventually } from '../support/eventually.ts';
+import { startStack, TENANT, type Stack } from '../support/stack.ts';
+import { TEST_CREDENTIALS, TEST_REGION } from '../support/test-aws.ts';
+import { chargeIdOf } from '#gateway/idempotency/charge-key';
+
+/** One of each end that a charge can come to, and one that is still open. */
+const PAYMENT_METHODS = {
+  settled: 'pm_card_mastercard_prepaid',
+  declined: 'pm_card_chargeDeclinedInsufficientFunds',
+  voided: 'pm_sim_partial_approval',
+  open: 'pm_sim_hang_after_charge',
+};
+
+const AWS = { region: TEST_REGION, credentials: TEST_CREDENTIALS };
+
+describe('a payment method token', () => {
+  let stack: Stack;
+  let output = '';
+  const left = new Map<string, string>();
+  const keys = Object.fromEntries(Object.keys(PAYMENT_METHODS).map((name) => [name, newKey()]));
+  const chargeIds = Object.values(keys).map((idempotencyKey) =>
+    chargeIdOf({ tenantId: TENANT.tenantId, idempotencyKey }),
+  );
+
+  beforeAll(async () => {
+    stack = await startStack();
+    const task = await stack.startGateway({
+      environment: { LOG_LEVEL: 'trace' },
+      onOutput: (text) => (output += text),
+    });
+    const client = new ApiClient({ url: task.url, apiKey: TENANT.apiKey });
+    const answers: string[] = [];
+    for (const [name, paymentMethod] of Object.entries(PAYMENT_METHODS)) {
+      const sent = client.charge(keys[name] ?? '', chargeBody(paymentMethod));
+      if (name !== 'open') answers.push(JSON.stringify(await sent));
+      else sent.catch(() => undefined);
+    }
+    // Another payload, an unknown field and a body that is no JSON, with the token in each.
+    const token = PAYMENT_METHODS.settled;
+    answers.push(JSON.stringify(await client.charge(keys.settled ?? '', chargeBody(token, 5))));
+    answers.push(JSON.stringify(await client.charge(newKey(), { ...chargeBody(token), extra: token })));
+    await eventually('the open charge is with the PSP', async () =>
+      (await stack.ledgerStates(chargeIds[3] ?? '')).includes('RESERVED'),
+    );
+    left.set('answers', answers.join('\n'));
+    await collect(stack, left);
+    left.set('logs', output);
+  });
+  afterAll(() => stack.stop());
+
+  it.each(['answers', 'checkpoints', 'ledger', 'postgres', 'queues', 'logs'])('is not in the %s', (place) => {
+    const text = left.get(place) ?? '';
+    for (const token of Object.values(PAYMENT_METHODS)) expect(text).not.toContain(token);
+  });
+
+  it.each(['answers', 'checkpoints', 'ledger', 'postgres', 'queues', 'logs'])(
+    'would have been found in the %s, which do name the charges',
+    (place) => {
+      const text = left.get(place) ?? '';
+      const settled = place === 'checkpoints' || place === 'postgres' ? keys.settled : chargeIds[0];
+      expect(text).toContain(settled);
+    },
+  );
+
+  it('is sealed in the checkpoint of the charge that is still open', () => {
+    expect(left.get('checkpoints')).toContain('"sealed"');
+  });
+});
+
+/** Everything that stands anywhere, as text. */
+async function collect(stack: Stack, left: Map<string, string>): Promise<void> {
+  const { cloud } = stack;
+  const { names } = cloud.resources;
+  const dynamodb = new DynamoDBClient({ ...AWS, endpoint: cloud.dynamodbEndpoint });
+  const scan = async (TableName: string): Promise<string> => {
+    const { Items = [] } = await dynamodb.send(new ScanCommand({ TableName, ConsistentRead: true }));
+    // Bytes as text as well: what is not sealed would show.
+    return Items.map((item) => JSON.stringify(item, (_, value: unknown) => shown(value))).join('\n');
+  };
+  left.set('checkpoints', await scan(names.checkpointsTable));
+  left.set('ledger', await scan(names.ledgerTable));
+  dynamodb.destroy();
+  const tables = await stack.query("select tablename from pg_tables where schemaname = 'public'");
+  const rows = await Promise.all(
+    [...new Set(tables.map(({ tablename }) => String(tablename)))].map((table) =>
+      stack.query(`select row_to_json(t)::text as row from "${table}" t`),
+    ),
+  );
+  left.set('postgres', JSON.stringify(rows));
+  const sqs = new SQSClient({ ...AWS, endpoint: cloud.sqsEndpoint });
+  const queues = [names.recoveryQueue, ...Object.values(names.consumerQueues)];
+  const messages: string[] = [];
+  for (const QueueName of queues) {
+    const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName }));
+    const { Messages = [] } = await sqs.send(
+      new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, WaitTimeSeconds: 1 }),
+    );
+    messages.push(...Messages.map((message) => JSON.stringify(message)));
+  }
+  sqs.destroy();
+  left.set('queues', messages.join('\n'));
+}
+
+function shown(value: unknown): unknown {
+  return value instanceof Uint8Array ? Buffer.from(value).toString('latin1') : value;
+}
