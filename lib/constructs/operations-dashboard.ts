@@ -8,9 +8,10 @@ import {
 } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
 
-import { METRICS } from '#contract/metrics';
+import { CONSUMERS } from '#contract/events';
+import { CONSUMER_METRICS, METRICS } from '#contract/metrics';
 
-import { expression, productCount } from './product-metrics.ts';
+import { consumerCount, expression, productCount } from './product-metrics.ts';
 import type { StoreMetrics } from './store-metrics.ts';
 
 export interface OperationsDashboardProps {
@@ -24,6 +25,8 @@ export interface OperationsDashboardProps {
   readonly archiver: lambda.IFunction;
   readonly sweeper: lambda.IFunction;
   readonly stores: StoreMetrics;
+  /** Whether the stage has reference consumers. */
+  readonly withConsumers: boolean;
 }
 
 const PERIOD = Duration.minutes(1);
@@ -52,6 +55,7 @@ export class OperationsDashboard extends Construct {
         row(entryGraphs(props)),
         row(recoveryGraphs(props)),
         row(queueGraphs(props)),
+        ...(props.withConsumers ? [row(consumerGraphs())] : []),
         row(storeGraphs(props.stores)),
       ],
     });
@@ -91,6 +95,21 @@ function chargeGraphs(): Graph[] {
     ['Takeovers, fences, refusals', counts('takeovers', 'executionsFenced', 'requestsRefused')],
     ['Circuit of the PSP opened', counts('pspCircuitOpened')],
     ['Events', counts('eventsPublished', 'eventPublishFailures')],
+  ];
+}
+
+function consumerGraphs(): Graph[] {
+  const { consumedEvents, consumedEventsRepeated, consumedEventsFailed, consumedEventsUnreadable } =
+    CONSUMER_METRICS;
+  return [
+    ['Events handled', CONSUMERS.map((consumer) => consumerCount(consumedEvents, consumer))],
+    ['Repeats dropped', CONSUMERS.map((consumer) => consumerCount(consumedEventsRepeated, consumer))],
+    [
+      'Events failed or not readable',
+      CONSUMERS.flatMap((consumer) =>
+        [consumedEventsFailed, consumedEventsUnreadable].map((name) => consumerCount(name, consumer)),
+      ),
+    ],
   ];
 }
 

@@ -1,6 +1,7 @@
 import { Duration, aws_cloudwatch as cloudwatch } from 'aws-cdk-lib';
 
-import { METRICS, METRICS_NAMESPACE, type MetricName } from '#contract/metrics';
+import type { Consumer } from '#contract/events';
+import { METRICS, METRICS_NAMESPACE, type ConsumerMetricName, type MetricName } from '#contract/metrics';
 
 const PERIOD = Duration.minutes(1);
 
@@ -20,6 +21,18 @@ export function productCount(name: MetricName, period = PERIOD): cloudwatch.Metr
     statistic: cloudwatch.Stats.SUM,
     period,
     label: name,
+  });
+}
+
+/** A count of one reference consumer: services/consumers/src/main.ts. */
+export function consumerCount(name: ConsumerMetricName, consumer: Consumer): cloudwatch.Metric {
+  return new cloudwatch.Metric({
+    namespace: METRICS_NAMESPACE,
+    metricName: name,
+    dimensionsMap: { service: `consumer-${consumer}` },
+    statistic: cloudwatch.Stats.SUM,
+    period: PERIOD,
+    label: `${consumer} ${name}`,
   });
 }
 

@@ -51,6 +51,7 @@ export class ObservabilityStack extends RegionalStack {
       archiver: audit.archiverFunction,
       sweeper: events.sweeperFunction,
       stores,
+      withConsumers: values.withConsumers,
     });
     new TraceSampling(this, 'TraceSampling', { stageName: values.stageName });
   }

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { QueueConsumer, type EventHandler, type QueueConsumerOptions } from '#consumers/queue-consumer';
 import { SystemClock } from '#consumers/system-clock';
-import { METRICS } from '#contract/metrics';
+import { CONSUMER_METRICS } from '#contract/metrics';
 import { eventually } from '#test/support/eventually';
 import { ManualClock } from '#test/support/manual-clock';
 import { ObservedQueue } from '#test/support/observed-queue';
@@ -80,7 +80,7 @@ describe('QueueConsumer', () => {
     start(handled);
     await eventually('an empty queue', isEmpty);
     expect(begun).toEqual([event.event_id]);
-    expect(metrics.of(METRICS.consumedEvents)).toBe(1);
+    expect(metrics.of(CONSUMER_METRICS.consumedEvents)).toBe(1);
   });
 
   it('works on no more events at a time than it may, and on as many', async () => {
@@ -181,7 +181,7 @@ describe('QueueConsumer', () => {
     await eventually('the next heartbeat', () => clock.sleeping === 1);
     await clock.advance(5_000);
     await eventually('an abort', () => aborted);
-    await eventually('the failure', () => metrics.of(METRICS.consumedEventsFailed) === 1);
+    await eventually('the failure', () => metrics.of(CONSUMER_METRICS.consumedEventsFailed) === 1);
   });
 
   it('brings an event back whose handler failed', async () => {
@@ -191,7 +191,7 @@ describe('QueueConsumer', () => {
     );
     await eventually('an empty queue', isEmpty);
     expect(begun).toHaveLength(2);
-    expect(metrics.of(METRICS.consumedEventsFailed)).toBe(1);
+    expect(metrics.of(CONSUMER_METRICS.consumedEventsFailed)).toBe(1);
     expect(await deadLetters.visible()).toBe(0);
   });
 
@@ -199,7 +199,7 @@ describe('QueueConsumer', () => {
     const clock = new ManualClock();
     await sendEvents(10);
     const consumer = start(() => Promise.reject(new Error('the table is away')), { clock, concurrency: 2 });
-    await eventually('the first two', () => metrics.of(METRICS.consumedEventsFailed) === 2);
+    await eventually('the first two', () => metrics.of(CONSUMER_METRICS.consumedEventsFailed) === 2);
     await eventually('a pause', () => clock.sleeping === 1);
     expect(begun).toHaveLength(2);
     await clock.advance(30_000);
@@ -208,6 +208,20 @@ describe('QueueConsumer', () => {
     expect(begun).toHaveLength(3);
     await consumer.stop(STOP_MS);
     expect(await deadLetters.visible()).toBe(0);
+  });
+
+  it('gives up one event that always fails, and handles those beside it', async () => {
+    const poor = anEvent();
+    await queue.send(messageOf(poor));
+    await sendEvents(5);
+    start(({ detail }) =>
+      detail.event_id === poor.event_id ? Promise.reject(new Error('a defect')) : Promise.resolve('handled'),
+    );
+    await eventually('a dead letter', async () => (await deadLetters.visible()) === 1, 20_000);
+    await eventually('an empty queue', isEmpty, 20_000);
+    expect((await deadLetters.receive()).join()).toContain(poor.event_id);
+    expect(metrics.of(CONSUMER_METRICS.consumedEvents)).toBe(5);
+    expect(metrics.of(CONSUMER_METRICS.consumedEventsFailed)).toBe(RECEIVE_LIMIT);
   });
 
   it.each([
@@ -226,7 +240,7 @@ describe('QueueConsumer', () => {
       await eventually('a dead letter', async () => (await deadLetters.visible()) === 1);
       expect(await deadLetters.receive()).toEqual([body]);
       expect(begun).toHaveLength(1);
-      expect(metrics.of(METRICS.consumedEventsUnreadable)).toBe(RECEIVE_LIMIT);
+      expect(metrics.of(CONSUMER_METRICS.consumedEventsUnreadable)).toBe(RECEIVE_LIMIT);
       expect(logger.errors()).toContain('event is not readable; it is left to the dead-letter queue');
     },
   );
@@ -270,7 +284,7 @@ describe('QueueConsumer', () => {
     await eventually('one at work', () => begun.length === 1);
     await consumer.stop(50);
     expect([await queue.visible(), await queue.inFlight()]).toEqual([1, 0]);
-    expect(metrics.of(METRICS.consumedEventsFailed)).toBe(0);
+    expect(metrics.of(CONSUMER_METRICS.consumedEventsFailed)).toBe(0);
   });
 
   it('goes on after SQS was away', async () => {

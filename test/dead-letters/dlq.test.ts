@@ -158,6 +158,8 @@ describe('npm run dlq', () => {
     expect(out).toContain('not in the contract (detail: unrecognized_keys)');
     expect(out).toContain('not JSON');
     expect(out).toContain(`ticket of tenant_a, key ${event.idempotency_key} (lease-expired)`);
+    const { out: json } = await onStage('list', '--queue', 'order-dlq', '--json');
+    expect(JSON.parse(json)).toEqual({ queue: 'order-dlq', waiting: 3, inFlight: 0, sources: ['order'] });
     expect(await bodies('order-dlq')).toHaveLength(3);
   });
 

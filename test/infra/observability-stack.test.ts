@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, it } from '@jest/globals';
 
-import { METRICS, METRICS_NAMESPACE } from '#contract/metrics';
+import { CONSUMER_METRICS, METRICS, METRICS_NAMESPACE } from '#contract/metrics';
 import { DEV, PROD, resourcesOf, StageUnderTest } from '#test/support/stage-under-test';
 
 import { ALARMS, deadLetterAlarm } from '../../lib/config/alarms.ts';
@@ -178,6 +178,7 @@ describe.each(CASES)('the observability of $stageName in $region', ({ region, st
     const [[, dashboard] = []] = resourcesOf(template, 'AWS::CloudWatch::Dashboard');
     const body = JSON.stringify(dashboard?.Properties.DashboardBody);
     for (const name of Object.values(METRICS)) expect(body).toContain(name);
+    for (const name of Object.values(CONSUMER_METRICS)) expect(body.includes(name)).toBe(stageName === 'dev');
   });
 
   it('watches the lag of the shards that follow in this region, and of no other', () => {

@@ -63,10 +63,11 @@ describe('the local run', () => {
       LEASE_MS: '-1',
       AWS_ENDPOINT_URL_DYNAMODB: 'not a url',
       DATABASE_URLS: 'mysql://user:secret@127.0.0.1/x',
+      CONSUMERS: 'maybe',
     });
 
     expect(code).toBe(1);
-    for (const name of ['PORT', 'LEASE_MS', 'AWS_ENDPOINT_URL_DYNAMODB', 'DATABASE_URLS']) {
+    for (const name of ['PORT', 'LEASE_MS', 'AWS_ENDPOINT_URL_DYNAMODB', 'DATABASE_URLS', 'CONSUMERS']) {
       expect(stderr).toContain(`  ${name}`);
     }
     expect(stderr).not.toContain('secret');

@@ -1,4 +1,4 @@
-import type { MetricName } from '#contract/metrics';
+import type { ConsumerMetricName } from '#contract/metrics';
 
 /** Structured log lines: identifiers, codes and durations only, never a tenant's data. */
 export interface Logger {
@@ -9,7 +9,7 @@ export interface Logger {
 
 /** Counters with bounded dimensions: never a tenant, a charge or an event. */
 export interface Metrics {
-  count(name: MetricName, value?: number): void;
+  count(name: ConsumerMetricName, value?: number): void;
 }
 
 /** Randomness, injected. */

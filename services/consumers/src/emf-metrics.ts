@@ -1,4 +1,4 @@
-import { METRICS_NAMESPACE, type MetricName } from '#contract/metrics';
+import { METRICS_NAMESPACE, type ConsumerMetricName } from '#contract/metrics';
 
 import type { Clock } from './clock.ts';
 import type { Metrics } from './consumer-ports.ts';
@@ -11,7 +11,7 @@ export class EmfMetrics implements Metrics {
   readonly #clock: Clock;
   readonly #writeLine: (line: string) => void;
   readonly #closing = new AbortController();
-  #counts = new Map<MetricName, number>();
+  #counts = new Map<ConsumerMetricName, number>();
   #flushing: Promise<void> | undefined;
 
   constructor(options: {
@@ -25,7 +25,7 @@ export class EmfMetrics implements Metrics {
     this.#writeLine = options.writeLine;
   }
 
-  count(name: MetricName, value = 1): void {
+  count(name: ConsumerMetricName, value = 1): void {
     this.#counts.set(name, (this.#counts.get(name) ?? 0) + value);
     if (this.#closing.signal.aborted) this.#flush();
     else this.#flushing ??= this.#flushLater();

@@ -1,6 +1,6 @@
 import type { SQSClient } from '@aws-sdk/client-sqs';
 
-import { METRICS } from '#contract/metrics';
+import { CONSUMER_METRICS } from '#contract/metrics';
 
 import type { Clock } from './clock.ts';
 import type { Logger, Metrics, Random } from './consumer-ports.ts';
@@ -183,7 +183,7 @@ export class QueueConsumer {
         { messageId, receiveCount, problems: error.problems },
         'event is not readable; it is left to the dead-letter queue',
       );
-      this.#options.metrics.count(METRICS.consumedEventsUnreadable);
+      this.#options.metrics.count(CONSUMER_METRICS.consumedEventsUnreadable);
       return undefined;
     }
   }
@@ -199,7 +199,9 @@ export class QueueConsumer {
     try {
       const result = await handle(event, AbortSignal.any([lost, this.#givingUp.signal]));
       this.#failuresInSequence = 0;
-      metrics.count(result === 'handled' ? METRICS.consumedEvents : METRICS.consumedEventsRepeated);
+      metrics.count(
+        result === 'handled' ? CONSUMER_METRICS.consumedEvents : CONSUMER_METRICS.consumedEventsRepeated,
+      );
       return result;
     } catch (error) {
       const fields = { err: error, eventId, chargeId, messageId, receiveCount };
@@ -209,7 +211,7 @@ export class QueueConsumer {
         return 'failed';
       }
       this.#failuresInSequence += 1;
-      metrics.count(METRICS.consumedEventsFailed);
+      metrics.count(CONSUMER_METRICS.consumedEventsFailed);
       logger.error(fields, 'event could not be handled');
       return 'failed';
     }

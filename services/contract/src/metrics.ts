@@ -18,10 +18,6 @@ export const METRICS = {
   /** A sealed payment method that will never open. */
   payloadsUnreadable: 'PayloadsUnreadable',
   recoveryTicketsFailed: 'RecoveryTicketsFailed',
-  consumedEvents: 'ConsumedEvents',
-  consumedEventsRepeated: 'ConsumedEventsRepeated',
-  consumedEventsFailed: 'ConsumedEventsFailed',
-  consumedEventsUnreadable: 'ConsumedEventsUnreadable',
   /** An event of the PSP was looked at, for the first time. */
   webhookEventsHandled: 'WebhookEventsHandled',
   /** A repeat, dropped. */
@@ -34,4 +30,17 @@ export const METRICS = {
   webhookContradictions: 'WebhookContradictions',
 } as const;
 
-export type MetricName = (typeof METRICS)[keyof typeof METRICS];
+/** What a reference consumer counts, which not every stage has. */
+export const CONSUMER_METRICS = {
+  consumedEvents: 'ConsumedEvents',
+  /** Had before, and dropped. */
+  consumedEventsRepeated: 'ConsumedEventsRepeated',
+  /** They come again, at most as often as the queue lets them. */
+  consumedEventsFailed: 'ConsumedEventsFailed',
+  /** Not of the contract: left to the dead-letter queue. */
+  consumedEventsUnreadable: 'ConsumedEventsUnreadable',
+} as const;
+
+export type ConsumerMetricName = (typeof CONSUMER_METRICS)[keyof typeof CONSUMER_METRICS];
+
+export type MetricName = (typeof METRICS)[keyof typeof METRICS] | ConsumerMetricName;

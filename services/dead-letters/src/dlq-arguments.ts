@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-export const DLQ_USAGE = `usage: npm run dlq -- list [--queue <name>]
+export const DLQ_USAGE = `usage: npm run dlq -- list [--queue <name>] [--json]
        npm run dlq -- show <queue> [--max <n>] [--id <id>] [--json]
        npm run dlq -- redrive <queue> [--max <n>] [--id <id>] [--dry-run]
        npm run dlq -- discard <queue> (--id <id> | --all) [--max <n>] [--dry-run]
@@ -24,7 +24,7 @@ interface Changing extends OfSome {
 }
 
 export type DlqArguments = { readonly stage: DeployedStage | undefined } & (
-  | { readonly command: 'list'; readonly queue: string | undefined }
+  | { readonly command: 'list'; readonly queue: string | undefined; readonly json: boolean }
   | ({ readonly command: 'show'; readonly json: boolean } & OfSome)
   | ({ readonly command: 'redrive' } & Changing)
   | ({ readonly command: 'discard' } & Changing)
@@ -52,7 +52,7 @@ type Option = keyof typeof OPTIONS;
 
 /** What each command takes besides the stage. */
 const TAKEN = {
-  list: ['queue'],
+  list: ['queue', 'json'],
   show: ['queue', 'max', 'id', 'json'],
   redrive: ['queue', 'max', 'id', 'dry-run'],
   discard: ['queue', 'max', 'id', 'all', 'dry-run'],
@@ -77,7 +77,7 @@ export function dlqArguments(args: readonly string[]): DlqArguments {
 
   const stage = stageOf(values);
   const queue = positional ?? values.queue;
-  if (command === 'list') return { command, stage, queue };
+  if (command === 'list') return { command, stage, queue, json: values.json ?? false };
   if (queue === undefined) throw new DlqArgumentError(`${command}: the queue is missing`);
   const { id } = values;
   if (command === 'show') {

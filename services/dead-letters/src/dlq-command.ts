@@ -40,7 +40,7 @@ const HELD_SECONDS = 30;
  */
 export async function runDlqCommand(args: DlqArguments, around: DlqSurroundings): Promise<boolean> {
   const stage = await readDeadLetterQueues(around.sqs, around.prefix, around.expected);
-  if (args.command === 'list') return list(args.queue, stage, around);
+  if (args.command === 'list') return list(args, stage, around);
   const queue = findDeadLetterQueue(stage, args.queue);
   if (args.command === 'show') return show(args, queue, around);
   if (args.command === 'discard') return discard(args, queue, around);
@@ -48,12 +48,16 @@ export async function runDlqCommand(args: DlqArguments, around: DlqSurroundings)
 }
 
 async function list(
-  name: string | undefined,
+  { queue: name, json }: DlqArguments & { readonly command: 'list' },
   stage: StageDeadLetters,
   around: DlqSurroundings,
 ): Promise<boolean> {
   const { print } = around;
   const queues = name === undefined ? stage.deadLetterQueues : [findDeadLetterQueue(stage, name)];
+  if (json) {
+    for (const queue of queues) print(JSON.stringify(depthOf(queue)));
+    return true;
+  }
   const width = Math.max(
     0,
     ...queues.map((queue) => queue.name.length),
@@ -70,6 +74,10 @@ async function list(
   if (name !== undefined) return true;
   for (const missing of stage.missing) print(`${missing.padEnd(width)}  is not there`);
   return true;
+}
+
+function depthOf({ name, waiting, inFlight, sources }: DeadLetterQueue): object {
+  return { queue: name, waiting, inFlight, sources: sources.map((source) => source.name) };
 }
 
 async function printSome(queue: DeadLetterQueue, maximum: number, around: DlqSurroundings): Promise<void> {
