@@ -93,7 +93,7 @@ function chargeGraphs(): Graph[] {
     ['Without an outcome in time', [unknown], '%'],
     ['Voids and late successes', counts('voidsFailing', 'lateSuccessesVoided')],
     ['Takeovers, fences, refusals', counts('takeovers', 'executionsFenced', 'requestsRefused')],
-    ['Circuit of the PSP opened', counts('pspCircuitOpened')],
+    ['Circuit of the PSP opened, payloads unreadable', counts('pspCircuitOpened', 'payloadsUnreadable')],
     ['Events', counts('eventsPublished', 'eventPublishFailures')],
   ];
 }

@@ -20,7 +20,8 @@ function settings(outer: Record<string, string>, withTable = true): ProductSetti
     queueUrls: new Map(resources.queues.map(({ name }) => [name, `${sqsEndpoint}/000000000000/${name}`])),
   } as unknown as ProductSettings['cloud'];
   const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
-  return { run: readLocalRunEnvironment(outer), cloud, region: 'us-east-1', credentials, outer };
+  const run = readLocalRunEnvironment(outer);
+  return { run, cloud, region: 'us-east-1', credentials, outer, tokenSealingKeys: '' } as ProductSettings;
 }
 
 describe('the reference consumers of the local run', () => {
