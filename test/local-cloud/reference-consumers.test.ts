@@ -21,7 +21,7 @@ function settings(outer: Record<string, string>, withTable = true): ProductSetti
   } as unknown as ProductSettings['cloud'];
   const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
   const run = readLocalRunEnvironment(outer);
-  return { run, cloud, region: 'us-east-1', credentials, outer, tokenSealingKeys: '' } as ProductSettings;
+  return { run, cloud, region: 'us-east-1', credentials, outer, tokenSealingKeys: '' };
 }
 
 describe('the reference consumers of the local run', () => {
