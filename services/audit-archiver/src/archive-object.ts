@@ -69,6 +69,16 @@ export function archiveBytes(
   return gzipSync(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
 }
 
+/** What an object's key says of it; undefined for a key that is none of an archive's object. */
+export function sequenceNumbersIn(
+  key: string,
+): { readonly shardId: string; readonly first: string; readonly last: string } | undefined {
+  const match = /^ledger\/\d{4}\/\d{2}\/\d{2}\/([\w-]+)\/(\d{40})-(\d{40})\.ndjson\.gz$/.exec(key);
+  const [, shardId, first, last] = match ?? [];
+  if (shardId === undefined || first === undefined || last === undefined) return undefined;
+  return { shardId, first: unpadded(first), last: unpadded(last) };
+}
+
 /** Hex SHA-256. */
 export function sha256Of(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
@@ -77,6 +87,10 @@ export function sha256Of(bytes: Uint8Array): string {
 function folderOf(shardId: string, writtenEpochSeconds: number): string {
   const day = new Date(writtenEpochSeconds * 1_000).toISOString().slice(0, 10).replaceAll('-', '/');
   return `ledger/${day}/${shardId}/`;
+}
+
+function unpadded(sequenceNumber: string): string {
+  return sequenceNumber.replace(/^0+(?=\d)/, '');
 }
 
 function padded(sequenceNumber: string): string {

@@ -1,6 +1,7 @@
 import {
   GetObjectCommand,
   ListObjectsV2Command,
+  paginateListObjectsV2,
   PutObjectCommand,
   S3ServiceException,
   type S3Client,
@@ -44,6 +45,14 @@ export class S3ArchiveBucket {
     const { Body: body } = await this.#client.send(new GetObjectCommand({ Bucket: this.#bucket, Key: key }));
     if (body === undefined) throw new Error(`the object ${key} came without a body`);
     return body.transformToByteArray();
+  }
+
+  /** All keys under a prefix, in their order. */
+  async *keysOf(prefix: string): AsyncGenerator<string> {
+    const pages = paginateListObjectsV2({ client: this.#client }, { Bucket: this.#bucket, Prefix: prefix });
+    for await (const { Contents = [] } of pages) {
+      for (const { Key } of Contents) if (Key !== undefined) yield Key;
+    }
   }
 
   /** The last key in the folder that sorts before `before`, if there is one. */

@@ -212,6 +212,15 @@ export const auditArchiverEnvironment = z.object({
   AUDIT_BUCKET: z.string().min(1),
 });
 
+/** Archiver as a process beside a local run: reads the ledger's stream itself. */
+export const localAuditArchiverEnvironment = auditArchiverEnvironment.extend({
+  LEDGER_TABLE: z.string().min(1),
+  /** Gets what cannot be archived, as the mapping's on-failure destination does. */
+  AUDIT_FAILURE_QUEUE_URL: z.url(),
+  /** Between two reads of a stream that has nothing new. */
+  ARCHIVE_INTERVAL_MS: milliseconds.default(500),
+});
+
 /** A variable that is missing or wrong; the message names every one of them. */
 export class EnvironmentError extends Error {
   override readonly name = 'EnvironmentError';

@@ -11,6 +11,7 @@ import { levelNumber, parseLogLine } from './log-line.ts';
 import { ProcessGroup } from './process-group.ts';
 import { type ProcessRegistry, writeProcessRegistry } from './process-registry.ts';
 import {
+  auditArchiver,
   gatewayTask,
   MIGRATE_SCRIPT,
   migrationEnvironment,
@@ -121,6 +122,7 @@ export class LocalRun {
     await Promise.all([
       ...GATEWAY_TASKS.map((name) => this.#tasks.start(gatewayTask(name, settings))),
       this.#tasks.start(sweeper('sweeper', settings)),
+      this.#tasks.start(auditArchiver('audit-archiver', settings)),
       ...referenceConsumers(settings).map((consumer) => this.#tasks.start(consumer)),
     ]);
     const endpoints = this.#endpoints(cloud);

@@ -1,5 +1,10 @@
 import { fileURLToPath } from 'node:url';
-import { consumerEnvironment, gatewayEnvironment, localSweeperEnvironment } from '#contract/environment';
+import {
+  consumerEnvironment,
+  gatewayEnvironment,
+  localAuditArchiverEnvironment,
+  localSweeperEnvironment,
+} from '#contract/environment';
 import { CONSUMERS, type Consumer } from '#contract/events';
 import type { LocalCloud } from './local-cloud.ts';
 import { passThrough, type LocalRunEnvironment } from './local-run-environment.ts';
@@ -77,6 +82,29 @@ export function sweeper(name: string, settings: ProductSettings): ProcessDefinit
       SWEEP_INTERVAL_MS: String(run.SWEEP_INTERVAL_MS),
     },
     isReadyLine: (line) => parseLogLine(line).message === 'sweeping',
+    readyWithinMs: READY_WITHIN_MS,
+    stopSignal: 'SIGTERM',
+    stopWithinMs: run.STOP_TIMEOUT_MS + STOP_MARGIN_MS,
+    abandonSignal: 'SIGKILL',
+  };
+}
+
+/** The archiver as a process that reads the ledger's stream itself; in AWS it is a Lambda with a mapping. */
+export function auditArchiver(name: string, settings: ProductSettings): ProcessDefinition {
+  const { run, cloud, outer } = settings;
+  const { names } = cloud.resources;
+  return {
+    name,
+    command: process.execPath,
+    arguments: [script('services/audit-archiver/src/main.ts')],
+    environment: {
+      ...passThrough(Object.keys(localAuditArchiverEnvironment.shape), outer),
+      ...sharedEnvironment(settings),
+      AUDIT_BUCKET: names.auditBucket,
+      LEDGER_TABLE: names.ledgerTable,
+      AUDIT_FAILURE_QUEUE_URL: cloud.queueUrls.get(names.auditFailureQueue),
+    },
+    isReadyLine: (line) => parseLogLine(line).message === 'archiving',
     readyWithinMs: READY_WITHIN_MS,
     stopSignal: 'SIGTERM',
     stopWithinMs: run.STOP_TIMEOUT_MS + STOP_MARGIN_MS,

@@ -36,6 +36,8 @@ export interface ResourceNames {
   readonly recoveryQueue: string;
   readonly consumerQueues: Readonly<Record<Consumer, string>>;
   readonly auditBucket: string;
+  /** Gets what the archiver cannot archive. */
+  readonly auditFailureQueue: string;
 }
 
 /** What a stage's stacks create in one region of AWS, as far as the local cloud has a counterpart of it. */

@@ -59,6 +59,7 @@ export function resourcesOfTemplates(templates: readonly StackTemplate[]): Resou
       recoveryQueue: queueNameOf(recovery.value, queueNames, recovery),
       consumerQueues: consumerQueues(eventBus),
       auditBucket: auditBucket(templates, values),
+      auditFailureQueue: auditFailureQueue(queueNames),
     },
   };
 }
@@ -87,6 +88,13 @@ function consumerQueues({ name, rules }: EventBusDefinition): Record<Consumer, s
     );
   });
   return Object.fromEntries(found) as Record<Consumer, string>;
+}
+
+/** The on-failure destination of the archiver's mapping, which no environment names. */
+function auditFailureQueue(queueNames: readonly string[]): string {
+  const [name, another] = queueNames.filter((queue) => queue.endsWith('-audit-archiver-failures'));
+  if (name !== undefined && another === undefined) return name;
+  throw new TemplateError('There must be one queue whose name ends with -audit-archiver-failures');
 }
 
 function auditBucket(templates: readonly StackTemplate[], values: TemplateValues): string {

@@ -1,0 +1,250 @@
+import { gunzipSync, gzipSync } from 'node:zlib';
+
+import { describe, expect, it } from '@jest/globals';
+
+import { archiveBatch } from '#audit-archiver/archive-batch';
+import type { S3ArchiveBucket } from '#audit-archiver/s3-archive-bucket';
+import { verifyArchive, type ObjectRetention, type VerifyOptions } from '#audit-archiver/verify-archive';
+import { TEST_REGION } from '#test/support/test-aws';
+
+import { SHARD_START_EPOCH_SECONDS, streamRecords, windowedEvent } from './ledger-stream.ts';
+
+const SHARD = 'shardId-00000001-ledger';
+const LATER_EPOCH_MS = (SHARD_START_EPOCH_SECONDS + 86_400) * 1_000;
+
+/** An archive as the archiver itself writes it, three objects of three entries, beside the ledger that it is of. */
+class Archive {
+  readonly objects = new Map<string, Uint8Array>();
+  readonly ledger = new Map<string, Record<string, unknown>>();
+  readonly retention = new Map<string, ObjectRetention>();
+  changed: string[] = [];
+  isLocked = false;
+
+  static async written(): Promise<Archive> {
+    const archive = new Archive();
+    let state: object = {};
+    for (const from of [1, 4, 7]) {
+      const records = streamRecords(from, from + 2);
+      const response = await archiveBatch(windowedEvent(SHARD, records, state), {
+        bucket: archive.#asBucket(),
+        region: TEST_REGION,
+        unreadable: (error) => {
+          throw error;
+        },
+      });
+      state = response.state;
+      for (const { dynamodb } of records) {
+        const image = dynamodb.NewImage as Record<string, { S?: string }>;
+        archive.ledger.set(image.charge_id?.S ?? '', structuredClone(dynamodb.NewImage));
+      }
+    }
+    return archive;
+  }
+
+  get keys(): string[] {
+    return [...this.objects.keys()].toSorted();
+  }
+
+  key(index: number): string {
+    const key = this.keys[index];
+    if (key === undefined) throw new Error(`there is no object ${index}`);
+    return key;
+  }
+
+  async problems(options: Partial<VerifyOptions> = {}): Promise<readonly string[]> {
+    return (await this.verify(options)).problems;
+  }
+
+  verify(options: Partial<VerifyOptions> = {}) {
+    return verifyArchive({
+      bucket: {
+        keys: () => asynchronously(this.objects.keys()),
+        read: (key) => Promise.resolve(this.objects.get(key) ?? new Uint8Array()),
+        retentionOf: (key) => Promise.resolve(this.isLocked ? this.retention.get(key) : undefined),
+        changedKeys: () => asynchronously(this.changed),
+      },
+      ledger: () => asynchronously(this.ledger.values()),
+      region: TEST_REGION,
+      archivedBeforeEpochMs: LATER_EPOCH_MS,
+      ...options,
+    });
+  }
+
+  /** Rewrites one object, as somebody would who knows how it is made. */
+  rewrite(index: number, change: (lines: string[]) => string[]): void {
+    const key = this.key(index);
+    const lines = gunzipSync(this.objects.get(key) ?? new Uint8Array())
+      .toString()
+      .trimEnd()
+      .split('\n');
+    this.objects.set(key, gzipSync(`${change(lines).join('\n')}\n`));
+  }
+
+  #asBucket(): S3ArchiveBucket {
+    const { objects } = this;
+    const bucket: Pick<S3ArchiveBucket, 'putIfAbsent' | 'read' | 'lastKeyBefore'> = {
+      putIfAbsent: (key, bytes) => {
+        objects.set(key, bytes);
+        return Promise.resolve('written');
+      },
+      read: (key) => Promise.resolve(objects.get(key) ?? new Uint8Array()),
+      lastKeyBefore: () => Promise.resolve(undefined),
+    };
+    return bucket as S3ArchiveBucket;
+  }
+}
+
+async function* asynchronously<Value>(values: Iterable<Value>): AsyncGenerator<Value> {
+  for (const value of values) yield await Promise.resolve(value);
+}
+
+describe('verifying the archive', () => {
+  it('finds nothing where nothing is missing and nothing was changed', async () => {
+    const archive = await Archive.written();
+    expect(await archive.verify()).toEqual({
+      ...{ shards: 1, objects: 3, entries: 9, ledgerEntries: 9, onTheirWay: 0, heldObjects: 0 },
+      ...{ isLocked: false, problems: [] },
+    });
+  });
+
+  it('names an object that is missing, by the one that names it', async () => {
+    const archive = await Archive.written();
+    const missing = archive.key(1);
+    archive.objects.delete(missing);
+    const [first] = await archive.problems();
+    expect(first).toBe(`${archive.key(1)}: its predecessor ${missing} is missing`);
+  });
+
+  it('names the entries that went with the last object, which nobody names', async () => {
+    const archive = await Archive.written();
+    archive.objects.delete(archive.key(2));
+    expect(await archive.problems()).toEqual(
+      [7, 8, 9].map((charge) => `charge ch_${charge} entry 200: stands in the ledger, and is in no object`),
+    );
+  });
+
+  it('names an object whose bytes were changed, although it is a well-made one', async () => {
+    const archive = await Archive.written();
+    archive.rewrite(0, (lines) => lines.map((line) => line.replace('"1999"', '"1"')));
+    expect((await archive.problems())[0]).toBe(
+      `${archive.key(0)}: was changed after ${archive.key(1)} had named its digest`,
+    );
+  });
+
+  it('names the entry that was changed in the last object, which no other vouches for', async () => {
+    const archive = await Archive.written();
+    archive.rewrite(2, (lines) =>
+      lines.map((line, index) => (index === 2 ? line.replace('"1999"', '"1"') : line)),
+    );
+    expect(await archive.problems()).toEqual([
+      `charge ch_8 entry 200: differs between the ledger and ${archive.key(2)}`,
+    ]);
+  });
+
+  it('names an object that was slipped in', async () => {
+    const archive = await Archive.written();
+    const [before, after] = [archive.key(0), archive.key(1)];
+    const between = before
+      .replace(/0*\d(?=-)/, (digits) => digits)
+      .replace(/(\d{40})-(\d{40})/, (_, first: string) => {
+        const inserted = String(BigInt(first) + 2n).padStart(40, '0');
+        return `${inserted}-${String(BigInt(first) + 2n).padStart(40, '0')}`;
+      });
+    const header = {
+      format: 'charge-once-ledger-archive/1',
+      region: TEST_REGION,
+      shard: SHARD,
+      entries: 0,
+      predecessor: null,
+    };
+    archive.objects.set(between, gzipSync(`${JSON.stringify(header)}\n`));
+    expect((await archive.problems())[0]).toBe(
+      `${between}: names no predecessor, and ${before} is before it`,
+    );
+    expect(after).not.toBe(between);
+  });
+
+  it('names an object that cannot be unpacked, and one that holds less than it announces', async () => {
+    const archive = await Archive.written();
+    archive.rewrite(2, (lines) => lines.slice(0, -1));
+    archive.objects.set(archive.key(0), Buffer.from('no gzip'));
+    const problems = await archive.problems();
+    expect(problems[0]).toContain(`${archive.key(0)}: cannot be read`);
+    expect(problems).toContainEqual(`${archive.key(2)}: cannot be read (it announces 3 entries and holds 2)`);
+  });
+
+  it('names a key that is none of the archive', async () => {
+    const archive = await Archive.written();
+    archive.objects.set('ledger/notes.txt', new Uint8Array());
+    expect(await archive.problems()).toEqual(['ledger/notes.txt: is no object of the archive']);
+  });
+
+  it('names an entry of the ledger that was changed after it was archived', async () => {
+    const archive = await Archive.written();
+    archive.ledger.set('ch_5', { ...archive.ledger.get('ch_5'), amount_minor: { N: '1' } });
+    expect(await archive.problems()).toEqual([
+      `charge ch_5 entry 200: differs between the ledger and ${archive.key(1)}`,
+    ]);
+  });
+
+  it('names an entry that is gone from the ledger', async () => {
+    const archive = await Archive.written();
+    archive.ledger.delete('ch_5');
+    expect(await archive.problems()).toEqual([
+      `charge ch_5 entry 200: archived in ${archive.key(1)}, and gone from the ledger`,
+    ]);
+  });
+
+  it('names an entry that was never archived, once it is old enough', async () => {
+    const archive = await Archive.written();
+    const recordedAt = new Date(LATER_EPOCH_MS - 60_000).toISOString();
+    archive.ledger.set('ch_99', {
+      ...archive.ledger.get('ch_5'),
+      charge_id: { S: 'ch_99' },
+      recorded_at: { S: recordedAt },
+    });
+    expect(await archive.problems()).toEqual([
+      'charge ch_99 entry 200: stands in the ledger, and is in no object',
+    ]);
+    const early = await archive.verify({ archivedBeforeEpochMs: LATER_EPOCH_MS - 120_000 });
+    expect(early).toMatchObject({ problems: [], onTheirWay: 1 });
+  });
+
+  it("leaves another region's entries to that region's archive", async () => {
+    const archive = await Archive.written();
+    archive.ledger.set('ch_99', {
+      ...archive.ledger.get('ch_5'),
+      charge_id: { S: 'ch_99' },
+      origin_region: { S: 'us-west-2' },
+    });
+    expect(await archive.problems()).toEqual([]);
+  });
+
+  it('takes the order of attributes for no change', async () => {
+    const archive = await Archive.written();
+    const image = archive.ledger.get('ch_5') ?? {};
+    archive.ledger.set('ch_5', Object.fromEntries(Object.entries(image).toReversed()));
+    expect(await archive.problems()).toEqual([]);
+  });
+
+  it('names an object that nothing keeps, in a bucket under Object Lock, and counts those on legal hold', async () => {
+    const archive = await Archive.written();
+    archive.isLocked = true;
+    const kept = { mode: 'COMPLIANCE', until: '2033-11-22T00:00:00.000Z', legalHold: false };
+    archive.retention.set(archive.key(0), { ...kept, legalHold: true });
+    archive.retention.set(archive.key(1), kept);
+    archive.retention.set(archive.key(2), { mode: undefined, until: undefined, legalHold: false });
+    expect(await archive.verify()).toMatchObject({
+      ...{ isLocked: true, heldObjects: 1 },
+      problems: [`${archive.key(2)}: is kept by no retention`],
+    });
+  });
+
+  it('names an object that has an older version', async () => {
+    const archive = await Archive.written();
+    archive.changed = [archive.key(1)];
+    expect(await archive.problems()).toEqual([
+      `${archive.key(1)}: has more than one version, or was deleted`,
+    ]);
+  });
+});
