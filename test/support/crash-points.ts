@@ -68,6 +68,7 @@ export function withCrashAt(ports: SagaPorts, point: CrashPoint): SagaPorts {
         {
           name: psp.name,
           keyRetentionMs: psp.keyRetentionMs,
+          remembersKeys: psp.remembersKeys,
           charge: (request, budget) => guard('psp:charge', () => psp.charge(request, budget)),
           retrieve: (pspChargeId, budget) => psp.retrieve(pspChargeId, budget),
           lookup: (identity, budget) => psp.lookup(identity, budget),

@@ -37,6 +37,7 @@ const refused = (reason: string): ChargeOutcome => ({ kind: 'not_executed', reas
 class ScriptedProvider implements PaymentServiceProvider {
   readonly name = 'scripted';
   readonly keyRetentionMs = 1;
+  readonly remembersKeys: boolean;
   readonly attempts: { startMs: number; deadlineMs: number }[] = [];
   running = 0;
   mostRunning = 0;
@@ -46,7 +47,9 @@ class ScriptedProvider implements PaymentServiceProvider {
   constructor(
     clock: Clock,
     answer: (attempt: number) => { outcome: ChargeOutcome | Error; takesMs: number },
+    remembersKeys = true,
   ) {
+    this.remembersKeys = remembersKeys;
     this.#clock = clock;
     this.#answer = answer;
   }
@@ -133,6 +136,20 @@ describe('retries', () => {
       expect(inner.attempts).toHaveLength(1);
     },
   );
+
+  it('repeats what was not executed, and never what is unknown, where the PSP remembers no keys (rule 6)', async () => {
+    const clock = new VirtualClock();
+    const script = inTurn(refused('not-connected'), timeout, approved);
+    const inner = new ScriptedProvider(clock, script, false);
+    const ports = { clock, metrics: new RecordingMetrics(), random: new SeededRandom(1) };
+    const psp = new ResilientPaymentServiceProvider(inner, LIMITS, {
+      ...ports,
+      logger: new RecordingLogger(),
+    });
+    const budget = { deadlineMonotonicMs: clock.monotonicMs() + 10_000 };
+    expect(await psp.charge(request, budget)).toEqual(timeout);
+    expect(inner.attempts).toHaveLength(2);
+  });
 
   it('draws each delay from the whole of its doubling step, up to the cap', async () => {
     const steps = [100, 200, 400, 800, 800];

@@ -34,6 +34,7 @@ export interface StripeModelAdapterOptions {
 export class StripeModelAdapter implements PaymentServiceProvider {
   readonly name = 'stripe';
   readonly keyRetentionMs = KEY_RETENTION_MS;
+  readonly remembersKeys = true;
   readonly #options: StripeModelAdapterOptions;
 
   constructor(options: StripeModelAdapterOptions) {

@@ -92,6 +92,9 @@ export function stepAttributes(checkpoint: Checkpoint): DynamoAttributes {
         ...(checkpoint.serverErrorAtEpochMs === undefined
           ? {}
           : { server_error_at_epoch_ms: integer(checkpoint.serverErrorAtEpochMs) }),
+        ...(checkpoint.createRepeatedAtEpochMs === undefined
+          ? {}
+          : { create_repeated_at_epoch_ms: integer(checkpoint.createRepeatedAtEpochMs) }),
       };
     case 'VOIDING':
       return {
@@ -208,6 +211,9 @@ function checkpointOf(reader: DynamoItemReader): Checkpoint {
         pspPendingSinceEpochMs: reader.integer('psp_pending_since_epoch_ms'),
         ...(reader.has('server_error_at_epoch_ms')
           ? { serverErrorAtEpochMs: reader.integer('server_error_at_epoch_ms') }
+          : {}),
+        ...(reader.has('create_repeated_at_epoch_ms')
+          ? { createRepeatedAtEpochMs: reader.integer('create_repeated_at_epoch_ms') }
           : {}),
       };
     case 'VOIDING':

@@ -10,6 +10,11 @@ export interface PaymentServiceProvider {
    * Milliseconds, with a margin already taken off.
    */
   readonly keyRetentionMs: number;
+  /**
+   * Whether a repeated create under one PSP key charges once. Where false, the PSP is searched before any attempt but
+   * the first of a charge, no two attempts are in flight, and the guarantee is weaker (protocol rule 6).
+   */
+  readonly remembersKeys: boolean;
 
   /** Creates and captures the charge under its deterministic PSP key. */
   charge(request: PspChargeRequest, budget: PspBudget): Promise<ChargeOutcome>;
@@ -73,7 +78,12 @@ export type ChargeOutcome =
     };
 
 export type LookupOutcome =
-  | { readonly kind: 'found'; readonly charge: PspCharge }
+  | {
+      readonly kind: 'found';
+      readonly charge: PspCharge;
+      /** What else stands for the same charge, and must not: only where the PSP does not remember keys. */
+      readonly others?: readonly PspCharge[];
+    }
   | { readonly kind: 'absent' }
   | { readonly kind: 'unknown'; readonly reason: string };
 

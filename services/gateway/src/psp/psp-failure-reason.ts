@@ -17,6 +17,8 @@ export type PspFailureReason =
   /** An earlier request with other parameters stands under our key. */
   | 'key-mismatch'
   | 'rate-limited'
+  /** The PSP refused a repeat: another attempt with this order id, or with this nonce, may stand. */
+  | 'repeat-refused'
   /** The PSP has accepted the charge and not decided it. */
   | 'still-processing'
   | 'refused-by-psp'
@@ -42,7 +44,14 @@ const AGAINST_CIRCUIT: ReadonlySet<string> = new Set<PspFailureReason>([
 
 /** What a further attempt, moments later, would only meet again. */
 const POINTLESS_TO_REPEAT: ReadonlySet<string> = new Set<PspFailureReason>([
-  ...(['server-error-replayed', 'key-mismatch', 'unauthorized', 'forbidden', 'refused-by-psp'] as const),
+  ...([
+    'server-error-replayed',
+    'key-mismatch',
+    'repeat-refused',
+    'unauthorized',
+    'forbidden',
+    'refused-by-psp',
+  ] as const),
   ...(['charge-not-found', 'void-not-holding', 'no-time-left', 'circuit-open', 'bulkhead-full'] as const),
 ]);
 

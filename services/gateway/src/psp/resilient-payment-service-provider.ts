@@ -54,6 +54,8 @@ type Refusal = Extract<PspFailureReason, 'no-time-left' | 'circuit-open' | 'bulk
 /** How the attempts of one kind of call become its outcome. */
 interface CallRules<Kind extends Outcome> {
   readonly call: (budget: PspBudget) => Promise<Kind>;
+  /** An unknown attempt is not repeated: it may be in flight still. */
+  readonly endsWithUnknown?: boolean;
   readonly combine: (earlier: Kind | undefined, latest: Kind) => Kind;
   /** Where nothing was asked of the PSP. */
   readonly refused: (reason: Refusal) => Kind;
@@ -71,6 +73,7 @@ interface CallRules<Kind extends Outcome> {
 export class ResilientPaymentServiceProvider implements PaymentServiceProvider {
   readonly name: string;
   readonly keyRetentionMs: number;
+  readonly remembersKeys: boolean;
   readonly #inner: PaymentServiceProvider;
   readonly #limits: ResilienceLimits;
   readonly #clock: Clock;
@@ -91,6 +94,7 @@ export class ResilientPaymentServiceProvider implements PaymentServiceProvider {
   ) {
     this.name = inner.name;
     this.keyRetentionMs = inner.keyRetentionMs;
+    this.remembersKeys = inner.remembersKeys;
     this.#inner = inner;
     this.#limits = limits;
     this.#clock = ports.clock;
@@ -109,6 +113,8 @@ export class ResilientPaymentServiceProvider implements PaymentServiceProvider {
 
   charge(request: PspChargeRequest, budget: PspBudget): Promise<ChargeOutcome> {
     return this.#run<ChargeOutcome>(budget, {
+      // Without a key that the PSP remembers, what follows an unknown attempt is a search (protocol rule 6).
+      endsWithUnknown: !this.remembersKeys,
       call: (attempt) => this.#inner.charge(request, attempt),
       combine: combineChargeOutcomes,
       refused: (reason) => ({ kind: 'not_executed', reason }),
@@ -148,6 +154,7 @@ export class ResilientPaymentServiceProvider implements PaymentServiceProvider {
       combined = rules.combine(combined, latest);
       const reason = failureReasonOf(latest);
       if (reason === undefined || isPointlessToRepeat(reason)) return combined;
+      if (rules.endsWithUnknown === true && latest.kind === 'unknown') return combined;
       const delayMs = fullJitterDelayMs(this.#limits.backoff, attempt, this.#random);
       if (this.#leftMs(budget) - delayMs < this.#leastNeededMs()) return combined;
       await this.#clock.sleep(delayMs);

@@ -38,6 +38,7 @@ const PRECEDENCE: readonly PspCharge['state'][] = ['captured', 'uncaptured', 'pe
 export class StripePaymentServiceProvider implements PaymentServiceProvider {
   readonly name = 'stripe';
   readonly keyRetentionMs = KEY_RETENTION_MS;
+  readonly remembersKeys = true;
   readonly #stripe: Stripe;
   readonly #timeoutMs: number;
   readonly #clock: Clock;

@@ -23,6 +23,11 @@ export type Checkpoint =
        * on the charge is looked up and no create is sent (protocol rule 4).
        */
       readonly serverErrorAtEpochMs?: number;
+      /**
+       * When a create after the first one may last have been sent to a PSP that does not remember keys; durable before
+       * it is. Absent: only the first, at `pspPendingSinceEpochMs` (protocol rule 6).
+       */
+      readonly createRepeatedAtEpochMs?: number;
     }
   /** The ledger's slot says VOIDING: what the PSP holds is being voided, until that is certain. */
   | {

@@ -2,6 +2,7 @@ import { METRICS } from '#contract/metrics';
 
 import { chargeIdOf, type ChargeKey } from '../idempotency/charge-key.ts';
 import type { LedgerEntry } from '../ledger/ledger-entry.ts';
+import type { PaymentServiceProvider } from '../psp/payment-service-provider.ts';
 import type { SagaPorts } from './saga-ports.ts';
 
 /** The longest delay that SQS knows; by then the PSP's search has mostly caught up. */
@@ -31,21 +32,47 @@ export async function watchForLateSuccess(ports: SagaPorts, key: ChargeKey): Pro
   const decision = decisionIn(entries);
   const reserved = entries.find((entry) => entry.state === 'RESERVED');
   const psp = ports.psps.get(reserved?.pspName ?? '');
-  if (psp === undefined || decision === undefined) return 'done';
+  if (psp === undefined || reserved === undefined) return 'done';
+  if (decision === undefined) return watchOn(ports, key, reserved.recordedAt, psp, psp.remembersKeys);
 
   const identity = { ...key, chargeId };
   const budget = { deadlineMonotonicMs: ports.clock.monotonicMs() + 2 * ports.settings.pspTimeoutMs };
   const found = await psp.lookup(identity, budget);
   if (found.kind === 'unknown') return 'retry-later';
-  const mayStillTurnUp = ports.clock.nowEpochMs() - Date.parse(decision.recordedAt) < psp.keyRetentionMs;
-  if (found.kind === 'absent') {
-    if (mayStillTurnUp) await sendLateSuccessWatch(ports, key);
-    return 'done';
+  if (found.kind === 'absent') return watchOn(ports, key, decision.recordedAt, psp, false);
+  const settledAs = decision.state === 'SETTLED' ? decision.pspChargeId : undefined;
+  for (const { pspChargeId, state } of [found.charge, ...(found.others ?? [])]) {
+    if (state === 'voided' || state === 'failed' || pspChargeId === settledAs) continue;
+    const voided = await voidLateSuccess(ports, key, decision, psp, pspChargeId);
+    if (voided === 'retry-later') return voided;
   }
-  const { pspChargeId, state } = found.charge;
-  if (state === 'voided' || state === 'failed') return 'done';
-  if (decision.state === 'SETTLED' && decision.pspChargeId === pspChargeId) return 'done';
+  // Where keys are remembered, what was found is all that there ever is.
+  return watchOn(ports, key, decision.recordedAt, psp, psp.remembersKeys);
+}
 
+/** Asks again later, until what may still turn up would have. */
+async function watchOn(
+  ports: SagaPorts,
+  key: ChargeKey,
+  sinceText: string,
+  psp: PaymentServiceProvider,
+  isOver: boolean,
+): Promise<'done'> {
+  const mayStillTurnUp = ports.clock.nowEpochMs() - Date.parse(sinceText) < psp.keyRetentionMs;
+  if (!isOver && mayStillTurnUp) await sendLateSuccessWatch(ports, key);
+  return 'done';
+}
+
+async function voidLateSuccess(
+  ports: SagaPorts,
+  key: ChargeKey,
+  decision: LedgerEntry,
+  psp: PaymentServiceProvider,
+  pspChargeId: string,
+): Promise<'done' | 'retry-later'> {
+  const chargeId = chargeIdOf(key);
+  const identity = { ...key, chargeId };
+  const budget = { deadlineMonotonicMs: ports.clock.monotonicMs() + 2 * ports.settings.pspTimeoutMs };
   ports.logger.warn({ chargeId, pspChargeId }, 'late success of a closed charge: voiding it');
   const outcome = await psp.void(identity, pspChargeId, budget);
   if (outcome.kind === 'unknown') return 'retry-later';

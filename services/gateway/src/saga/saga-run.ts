@@ -26,6 +26,8 @@ export class SagaRun {
   readonly ports: SagaPorts;
   /** Set once any other run may have asked the PSP for this charge. */
   takeover: boolean;
+  /** This run made PSP_PENDING durable and has not asked the PSP yet: nobody has. */
+  mayAttemptFirst = false;
   /** This run wrote the end into the ledger, rather than finding it there: its answer is no replay. */
   ended = false;
   /** The entries of the end, once they stand in the ledger. */

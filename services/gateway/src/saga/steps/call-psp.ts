@@ -2,6 +2,7 @@ import { METRICS } from '#contract/metrics';
 
 import type { ChargeOutcome, LookupOutcome, PspBudget } from '../../psp/payment-service-provider.ts';
 import type { Checkpoint } from '../checkpoint.ts';
+import { sendLateSuccessWatch } from '../late-success-watch.ts';
 import { verdictOf } from '../psp-verdict.ts';
 import type { SagaRun } from '../saga-run.ts';
 import type { PspVerdict, SagaStep, StepResult } from '../saga-step.ts';
@@ -28,7 +29,11 @@ export const callPsp: SagaStep<'PSP_PENDING'> = {
     }
     const budget = { deadlineMonotonicMs: run.deadlineMonotonicMs - settings.settleReserveMs };
     if (pending.serverErrorAtEpochMs !== undefined) return find(run, pending, budget, 'server-error');
-    if (mayCreate(run, pending)) return create(run, pending, budget);
+    if (mayCreate(run, pending)) {
+      const isSafeAtOnce = run.psp.remembersKeys || (run.mayAttemptFirst && !run.takeover);
+      run.mayAttemptFirst = false;
+      return isSafeAtOnce ? create(run, pending, budget) : searchThenCreate(run, pending, budget);
+    }
     return find(run, pending, budget, 'lookup-only');
   },
 };
@@ -39,6 +44,30 @@ export const callPsp: SagaStep<'PSP_PENDING'> = {
  */
 function mayCreate(run: SagaRun, pending: PspPending): boolean {
   return ageMs(run, pending) < run.psp.keyRetentionMs && run.charge.paymentMethod !== undefined;
+}
+
+/**
+ * A further create at a PSP that would charge again (protocol rule 6). It is sent only when the search finds nothing,
+ * and only so long after the last attempt that neither a zombie can still send that one nor the search still miss it.
+ * Both are bounds that we chose, not promises of the PSP's: this is where the guarantee is weaker. Hence the watch that
+ * goes first: it finds, later, a charge that turns up all the same, and voids it.
+ */
+async function searchThenCreate(run: SagaRun, pending: PspPending, budget: PspBudget): Promise<StepResult> {
+  const { clock, settings } = run.ports;
+  const found = await run.psp.lookup(run.identity, budget);
+  const resolved = await fromLiveState(run, pending, found);
+  if (resolved !== undefined) return resolved;
+  if (found.kind !== 'absent') return postponed(run, pending, 'psp-search-before-create');
+  const boundMs = Math.max(settings.unresolvedAfterMs, settings.leaseMs + settings.pspTimeoutMs);
+  const lastAttemptMs = pending.createRepeatedAtEpochMs ?? pending.pspPendingSinceEpochMs;
+  if (clock.nowEpochMs() - lastAttemptMs < boundMs) {
+    return postponed(run, pending, 'psp-absent-within-the-bound');
+  }
+  await sendLateSuccessWatch(run.ports, run.key);
+  const marked = { ...pending, createRepeatedAtEpochMs: clock.nowEpochMs() };
+  const result = await run.advance(marked);
+  if (result.kind !== 'advanced') return { kind: 'fenced' };
+  return create(run, marked, budget);
 }
 
 async function create(run: SagaRun, pending: PspPending, budget: PspBudget): Promise<StepResult> {
@@ -86,7 +115,7 @@ async function afterApproval(
   }
   // A replayed answer is history: what it approved may have been voided since (protocol rule 21).
   const live = await run.psp.retrieve(approval.pspChargeId, budget);
-  return fromLiveState(run, pending, live) ?? postponed(run, pending, 'approved-but-not-seen');
+  return (await fromLiveState(run, pending, live)) ?? postponed(run, pending, 'approved-but-not-seen');
 }
 
 /**
@@ -102,7 +131,7 @@ async function find(
   cause: LookupCause,
 ): Promise<StepResult> {
   const found = await run.psp.lookup(run.identity, budget);
-  const resolved = fromLiveState(run, pending, found);
+  const resolved = await fromLiveState(run, pending, found);
   if (resolved !== undefined) return resolved;
   if (found.kind !== 'absent') return postponed(run, pending, `psp-${cause}`);
   // Without an answer a create may still be on its way; an absence says something only once the PSP has answered it,
@@ -115,8 +144,14 @@ async function find(
   return answered({ kind: 'void', reason: 'unresolved', pspChargeId: undefined });
 }
 
-function fromLiveState(run: SagaRun, pending: PspPending, live: LookupOutcome): StepResult | undefined {
+async function fromLiveState(
+  run: SagaRun,
+  pending: PspPending,
+  live: LookupOutcome,
+): Promise<StepResult | undefined> {
   if (live.kind !== 'found') return undefined;
+  // Once the ledger has decided for one of them, the watch voids the others.
+  if (live.others !== undefined && live.others.length > 0) await sendLateSuccessWatch(run.ports, run.key);
   const verdict = verdictOf(live.charge, run.charge);
   return verdict === undefined ? postponed(run, pending, 'psp-still-processing') : answered(verdict);
 }

@@ -24,6 +24,7 @@ export const reserveFunds: SagaStep<'VALIDATED'> = {
     if (advanced.kind !== 'advanced') return { kind: 'fenced' };
     // The charge has a past that this run did not know: an expired key, or a store that forgot (protocol rule 16).
     if (reserved.kind === 'taken') return { kind: 'contradicted' };
+    run.mayAttemptFirst = true;
     return { kind: 'reached', state: pending };
   },
 };
