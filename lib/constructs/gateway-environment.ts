@@ -34,6 +34,15 @@ export const LEFT_TO_DEFAULT = {
   LISTEN_REUSE_PORT: 'one process has the port of its task',
   DATABASE_POOL_SIZE: 'the same in every stage',
   STRIPE_API_BASE: "Stripe's own",
+  BRAINTREE_MERCHANT_ID:
+    'no account of Braintree is declared in the stacks yet: tenants there charge through Stripe',
+  BRAINTREE_PUBLIC_KEY:
+    'no account of Braintree is declared in the stacks yet: tenants there charge through Stripe',
+  BRAINTREE_PRIVATE_KEY:
+    'no account of Braintree is declared in the stacks yet: tenants there charge through Stripe',
+  BRAINTREE_ENVIRONMENT:
+    'no account of Braintree is declared in the stacks yet: tenants there charge through Stripe',
+  BRAINTREE_API_BASE: "Braintree's own",
   TOKEN_SEALING_KEYS: 'tokens are sealed by KMS',
   LEASE_MS: 'the same in every stage',
   PSP_TIMEOUT_MS: 'the same in every stage',

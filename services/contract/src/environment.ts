@@ -69,6 +69,13 @@ export const gatewayEnvironment = z
     STRIPE_SECRET_KEY: z.string().min(1),
     /** What Stripe signs its webhooks with; during a rotation both, separated by a comma, the newer one first. */
     STRIPE_WEBHOOK_SECRET: z.string().min(1),
+    /** An account of Braintree, for the tenants that charge there: all three, or none. */
+    BRAINTREE_MERCHANT_ID: z.string().min(1).optional(),
+    BRAINTREE_PUBLIC_KEY: z.string().min(1).optional(),
+    BRAINTREE_PRIVATE_KEY: z.string().min(1).optional(),
+    BRAINTREE_ENVIRONMENT: z.enum(['sandbox', 'production']).default('production'),
+    /** Only to reach the bundled simulator: must not be set in production. */
+    BRAINTREE_API_BASE: z.url().optional(),
     /** ARN of the KMS key that seals payment method tokens: this region's share of a multi-region key. */
     TOKEN_KEY_ARN: z.string().min(1).optional(),
     /** Instead of it, outside of production: comma-separated name:key, 32 bytes in base64. The first one seals. */
@@ -90,7 +97,8 @@ export const gatewayEnvironment = z
   })
   .superRefine(checkLease)
   .superRefine(checkTransport)
-  .superRefine(checkTokenKey);
+  .superRefine(checkTokenKey)
+  .superRefine(checkBraintree);
 
 /** What a lease needs besides one attempt at the PSP: the stores before it, and the writes after it. */
 export const LEASE_RESERVE_MS = 3_000;
@@ -131,6 +139,34 @@ function checkTokenKey(
     issue('TOKEN_KEY_ARN', 'is required in production');
   } else if ((TOKEN_KEY_ARN === undefined) === (TOKEN_SEALING_KEYS === undefined)) {
     issue('TOKEN_SEALING_KEYS', 'exactly one of TOKEN_KEY_ARN and TOKEN_SEALING_KEYS must be set');
+  }
+}
+
+/** Half an account charges nobody; and what is in production speaks to Braintree's own environments, over HTTPS. */
+function checkBraintree(
+  environment: {
+    NODE_ENV: string;
+    BRAINTREE_MERCHANT_ID?: string | undefined;
+    BRAINTREE_PUBLIC_KEY?: string | undefined;
+    BRAINTREE_PRIVATE_KEY?: string | undefined;
+    BRAINTREE_API_BASE?: string | undefined;
+  },
+  context: z.RefinementCtx,
+): void {
+  const names = ['BRAINTREE_MERCHANT_ID', 'BRAINTREE_PUBLIC_KEY', 'BRAINTREE_PRIVATE_KEY'] as const;
+  const absent = names.filter((name) => environment[name] === undefined);
+  if (absent.length > 0 && absent.length < names.length) {
+    for (const name of absent) {
+      context.addIssue({
+        code: 'custom',
+        path: [name],
+        message: 'is required with the other two of the account',
+      });
+    }
+  }
+  if (environment.NODE_ENV === 'production' && environment.BRAINTREE_API_BASE !== undefined) {
+    const message = 'must not be set in production';
+    context.addIssue({ code: 'custom', path: ['BRAINTREE_API_BASE'], message });
   }
 }
 

@@ -19,6 +19,8 @@ import { pinoLogger } from './platform/pino-logger.ts';
 import type { Logger } from './platform/logger.ts';
 import { SystemClock } from './platform/system-clock.ts';
 import { SystemRandom } from './platform/system-random.ts';
+import { BraintreeClient, type BraintreeCredentials } from './psp/braintree-client.ts';
+import { BraintreePaymentServiceProvider } from './psp/braintree-payment-service-provider.ts';
 import {
   resilienceLimits,
   ResilientPaymentServiceProvider,
@@ -154,7 +156,7 @@ function buildParts({ environment, task, decoratePorts }: GatewayOptions): Gatew
       },
     }),
     ledger: new DynamoLedger(requests, ledgerTable),
-    psps: new Map([['stripe', stripe(environment, { clock, random, logger, metrics })]]),
+    psps: pspsOf(environment, { clock, random, logger, metrics }),
     events,
     tickets: new SqsRecoveryTicketSender(aws.sqs, environment.RECOVERY_QUEUE_URL),
     clock,
@@ -204,10 +206,35 @@ function sagaSettings(environment: GatewayEnvironment): SagaSettings {
   };
 }
 
-function stripe(
+type PspPorts = Pick<SagaPorts, 'clock' | 'random' | 'logger' | 'metrics'>;
+
+/** The PSPs that this task can charge through, by the names that tenants have. */
+function pspsOf(
   environment: GatewayEnvironment,
-  ports: Pick<SagaPorts, 'clock' | 'random' | 'logger' | 'metrics'>,
-): ResilientPaymentServiceProvider {
+  ports: PspPorts,
+): Map<string, ResilientPaymentServiceProvider> {
+  const psps = new Map([['stripe', stripe(environment, ports)]]);
+  const credentials = braintreeCredentials(environment);
+  if (credentials === undefined) return psps;
+  const { BRAINTREE_ENVIRONMENT: environmentName, BRAINTREE_API_BASE: apiBase } = environment;
+  const { PSP_TIMEOUT_MS: timeoutMs } = environment;
+  const client = new BraintreeClient(credentials, environmentName, apiBase);
+  const braintree = new BraintreePaymentServiceProvider(client, timeoutMs, ports.clock, ports.logger);
+  return psps.set(
+    braintree.name,
+    new ResilientPaymentServiceProvider(braintree, resilienceLimits(timeoutMs), ports),
+  );
+}
+
+/** The contract sees to it that all three are there, or none. */
+function braintreeCredentials(environment: GatewayEnvironment): BraintreeCredentials | undefined {
+  const { BRAINTREE_MERCHANT_ID: merchantId, BRAINTREE_PUBLIC_KEY: publicKey } = environment;
+  const { BRAINTREE_PRIVATE_KEY: privateKey } = environment;
+  if (merchantId === undefined || publicKey === undefined || privateKey === undefined) return undefined;
+  return { merchantId, publicKey, privateKey };
+}
+
+function stripe(environment: GatewayEnvironment, ports: PspPorts): ResilientPaymentServiceProvider {
   const { PSP_TIMEOUT_MS: timeoutMs, STRIPE_SECRET_KEY: secretKey, STRIPE_API_BASE: apiBase } = environment;
   const client = createStripeClient(secretKey, apiBase);
   const provider = new StripePaymentServiceProvider(client, timeoutMs, ports.clock, ports.logger);
@@ -220,10 +247,13 @@ function webhooksOf(
   environment: GatewayEnvironment,
 ): Pick<HttpAppDependencies, 'stripeWebhooks' | 'braintreeWebhooks' | 'webhookHandler'> {
   const secrets = commaSeparatedSecrets(environment.STRIPE_WEBHOOK_SECRET);
+  const braintreeAccount = braintreeCredentials(environment);
   return {
     stripeWebhooks: new StripeWebhookParser({ secrets, clock: ports.clock }),
     // Without an account of Braintree no signature is one.
-    braintreeWebhooks: new BraintreeWebhookParser({ current: () => Promise.resolve([]) }),
+    braintreeWebhooks: new BraintreeWebhookParser({
+      current: () => Promise.resolve(braintreeAccount === undefined ? [] : [braintreeAccount]),
+    }),
     webhookHandler: new WebhookHandler({ ...ports, log: webhookEvents }),
   };
 }

@@ -6,12 +6,15 @@ import type { ServiceAddress } from './create-resources.ts';
 export interface DemoTenant {
   readonly tenantId: string;
   readonly apiKey: string;
+  /** The PSP that its charges go to. */
+  readonly pspName: 'stripe' | 'braintree';
 }
 
 /** Their keys are no secrets: they open the local run and nothing else. */
 export const DEMO_TENANTS: readonly DemoTenant[] = [
-  { tenantId: 'tenant_a', apiKey: 'demo_tenant_a_key' },
-  { tenantId: 'tenant_b', apiKey: 'demo_tenant_b_key' },
+  { tenantId: 'tenant_a', apiKey: 'demo_tenant_a_key', pspName: 'stripe' },
+  { tenantId: 'tenant_b', apiKey: 'demo_tenant_b_key', pspName: 'stripe' },
+  { tenantId: 'tenant_c', apiKey: 'demo_tenant_c_key', pspName: 'braintree' },
 ];
 
 const MAXIMUM_AMOUNT_MINOR = 99_999_999;
@@ -38,7 +41,7 @@ function tenantItem(tenant: DemoTenant): Record<string, AttributeValue> {
   return {
     [TENANTS.partitionKey]: { S: `tenant#${tenant.tenantId}` },
     tenant_id: { S: tenant.tenantId },
-    psp: { S: 'stripe' },
+    psp: { S: tenant.pspName },
     maximum_amount_minor: { N: String(MAXIMUM_AMOUNT_MINOR) },
     disabled: { BOOL: false },
   };

@@ -52,6 +52,7 @@ export function gatewayTask(name: string, settings: ProductSettings): ProcessDef
       WEBHOOK_EVENTS_TABLE: names.webhookEventsTable,
       EVENT_BUS_NAME: eventBus.name,
       STRIPE_API_BASE: cloud.pspUrl,
+      ...(run.STRIPE_API_BASE === undefined ? simulatedBraintree(cloud.pspUrl) : {}),
       TOKEN_SEALING_KEYS: settings.tokenSealingKeys,
       STRIPE_SECRET_KEY: run.STRIPE_SECRET_KEY,
       STRIPE_WEBHOOK_SECRET: run.STRIPE_WEBHOOK_SECRET,
@@ -66,6 +67,16 @@ export function gatewayTask(name: string, settings: ProductSettings): ProcessDef
     stopSignal: 'SIGTERM',
     stopWithinMs: run.STOP_TIMEOUT_MS + STOP_MARGIN_MS,
     abandonSignal: 'SIGKILL',
+  };
+}
+
+/** The bundled simulator is Braintree as well, and takes every key. */
+function simulatedBraintree(pspUrl: string): Record<string, string> {
+  return {
+    BRAINTREE_API_BASE: pspUrl,
+    BRAINTREE_MERCHANT_ID: 'local_merchant',
+    BRAINTREE_PUBLIC_KEY: 'local_public_key',
+    BRAINTREE_PRIVATE_KEY: 'local_private_key',
   };
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import type { BraintreeApi } from './braintree-api.ts';
 import { globalFault } from './global-fault.ts';
 import type { PaymentIntentRecord } from './payment-records.ts';
 import type { SimulatedAccount } from './simulated-account.ts';
@@ -22,10 +23,12 @@ export interface ControlReply {
 export class ControlApi {
   readonly #account: SimulatedAccount;
   readonly #api: StripeApi;
+  readonly braintree: BraintreeApi;
 
   constructor(account: SimulatedAccount, api: StripeApi) {
     this.#account = account;
     this.#api = api;
+    this.braintree = account.braintree;
   }
 
   /** @throws z.ZodError for a body of the wrong form */
@@ -43,12 +46,18 @@ export class ControlApi {
         return { status: 200, body: createCalls(store.createCalls(), query.get('key')) };
       case 'PUT /_control/fault':
         this.#api.setFault(globalFault.parse(body));
+        this.braintree.setFault(globalFault.parse(body));
         return { status: 200, body: globalFault.parse(body) };
       case 'GET /_control/webhooks':
         return { status: 200, body: this.#account.webhooks?.counts ?? {} };
       case 'PUT /_control/webhooks':
         this.#account.webhooks?.setMode(webhookMode.parse(body).mode);
         return { status: 200, body: webhookMode.parse(body) };
+      case 'GET /_control/braintree_transactions':
+        return { status: 200, body: this.braintree.transactions.all() };
+      case 'POST /_control/braintree_settlement':
+        this.braintree.transactions.settleAll();
+        return { status: 200, body: {} };
       case 'POST /_control/clock':
         clock.advance(clockShift.parse(body).advanceMs);
         return { status: 200, body: { nowEpochMs: clock.nowEpochMs() } };

@@ -6,7 +6,7 @@ import type { Changes } from './payment-records.ts';
  * An append-only file of changes, one JSON line each. A line is handed to the operating system before the answer that
  * depends on it is sent, so that it outlives a killed process (though not a power cut).
  */
-export class Journal {
+export class Journal<Entry = Changes> {
   readonly #file: number;
 
   private constructor(file: number) {
@@ -14,19 +14,19 @@ export class Journal {
   }
 
   /** Opens the file, giving every whole line to `replay`; what a kill left of a last line is cut off. */
-  static open(path: string, replay: (changes: Changes) => void): Journal {
+  static open<Entry = Changes>(path: string, replay: (entry: Entry) => void): Journal<Entry> {
     const content = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
     const wholeBytes = content.lastIndexOf('\n') + 1;
     for (const line of content.subarray(0, wholeBytes).toString('utf8').split('\n')) {
       // The journal holds only what `append` wrote.
-      if (line !== '') replay(JSON.parse(line) as Changes);
+      if (line !== '') replay(JSON.parse(line) as Entry);
     }
     const file = openSync(path, 'a');
     if (wholeBytes < content.length) ftruncateSync(file, wholeBytes);
-    return new Journal(file);
+    return new Journal<Entry>(file);
   }
 
-  append(changes: Changes): void {
+  append(changes: Entry): void {
     writeSync(this.#file, `${JSON.stringify(changes)}\n`);
   }
 

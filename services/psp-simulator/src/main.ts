@@ -4,6 +4,8 @@ import type { AddressInfo } from 'node:net';
 
 import { z } from 'zod';
 
+import { BraintreeApi } from './braintree-api.ts';
+import { BraintreeTransactions, type BraintreeTransaction } from './braintree-transactions.ts';
 import { Journal } from './journal.ts';
 import { PaymentStore } from './payment-store.ts';
 import { SimulatorClock } from './simulator-clock.ts';
@@ -33,8 +35,11 @@ const environment = z
 
 const clock = new SimulatorClock();
 const store = new PaymentStore(clock, environment.SEARCH_LAG_MS);
+const transactions = new BraintreeTransactions(clock, environment.SEARCH_LAG_MS);
 if (environment.DATA_FILE !== undefined) {
   store.writeTo(Journal.open(environment.DATA_FILE, (changes) => store.apply(changes)));
+  const apply = (one: BraintreeTransaction): void => transactions.apply(one);
+  transactions.writeTo(Journal.open(`${environment.DATA_FILE}.braintree`, apply));
 }
 const { SLOW_MS: slowMs, PROCESSING_MS: processingMs } = environment;
 const webhooks =
@@ -46,6 +51,7 @@ const webhooks =
       });
 const server = createSimulatorServer({
   ...{ store, clock, slowMs, processingMs },
+  braintree: new BraintreeApi(transactions, clock, slowMs),
   ...(webhooks === undefined ? {} : { webhooks }),
 });
 server.listen(environment.PORT, environment.HOST);

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 
+import type { BraintreeApi } from './braintree-api.ts';
 import type { PaymentStore } from './payment-store.ts';
 import type { SimulatorClock } from './simulator-clock.ts';
 import type { Webhooks } from './webhooks.ts';
@@ -7,6 +8,7 @@ import type { Webhooks } from './webhooks.ts';
 /** What the endpoints work on. */
 export interface SimulatedAccount {
   readonly store: PaymentStore;
+  readonly braintree: BraintreeApi;
   readonly clock: SimulatorClock;
   /** How long `pm_sim_slow` takes. */
   readonly slowMs: number;

@@ -36,6 +36,13 @@ async function serve(
   const url = new URL(request.url ?? '/', 'http://simulator');
   const method = request.method ?? 'GET';
   const body = await bodyOf(request);
+  if (url.pathname.startsWith('/merchants/')) {
+    const { authorization } = request.headers;
+    const reply = await control.braintree.handle({ method, path: url.pathname, body, authorization });
+    const xml = { headers: {}, contentType: 'application/xml; charset=utf-8' };
+    await deliver(reply.kind === 'answer' ? { ...reply, ...xml } : reply, request, response);
+    return;
+  }
   if (url.pathname.startsWith('/_control/')) {
     answerControl(request, response, control, method, url, body);
     return;

@@ -10,7 +10,7 @@ export const MAXIMUM_METADATA_KEYS = 40;
 const METADATA_KEY_LENGTH = 40;
 const METADATA_VALUE_LENGTH = 500;
 /** Stripe's ids have 255 characters at most. */
-const PAYMENT_METHOD_PATTERN = /^pm_[A-Za-z0-9_]{1,251}$/;
+const PAYMENT_METHOD_PATTERN = /^(pm_[A-Za-z0-9_]{1,251}|bt_(token|nonce)_[A-Za-z0-9_-]{1,240})$/;
 
 const missing = (otherwise: string) => (issue: { readonly input?: unknown }) =>
   issue.input === undefined ? 'is required' : otherwise;
@@ -49,8 +49,9 @@ const paymentMethod = z
   })
   .refine((token) => !holdsCardNumber(token), 'must not hold a card number')
   .meta({
-    description: 'Token of the payment method at the PSP. A card number is refused.',
-    examples: ['pm_card_visa'],
+    description:
+      'Token of the payment method at the PSP. At Braintree, bt_token_ before a token of its vault, bt_nonce_ before a nonce. A card number is refused.',
+    examples: ['pm_card_visa', 'bt_token_k3x9ab'],
   });
 
 const metadata = z

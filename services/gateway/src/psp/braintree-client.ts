@@ -1,0 +1,124 @@
+import { Agent as HttpAgent, type ClientRequest } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+
+import braintree from 'braintree';
+
+import { PspConnectionError } from './psp-connection-error.ts';
+
+export interface BraintreeCredentials {
+  readonly merchantId: string;
+  readonly publicKey: string;
+  readonly privateKey: string;
+}
+
+/** What an exchange with Braintree that gave no result has come to. */
+export class BraintreeExchangeError extends Error {
+  override readonly name = 'BraintreeExchangeError';
+  /** Of the answer; undefined where none came. */
+  readonly status: number | undefined;
+
+  constructor(status: number | undefined, options: ErrorOptions) {
+    super(status === undefined ? 'no answer' : `Braintree answered ${status}`, options);
+    this.status = status;
+  }
+}
+
+/** What an agent of Node's is asked for: the request that it is to find a connection for. */
+interface RequestAgent {
+  addRequest(request: ClientRequest, options: object): void;
+}
+
+/**
+ * The official client, one exchange at a time, for what its own HTTP layer does not say (braintree 3.40,
+ * `lib/braintree/http.js`): its timeout bounds silences of the socket and not the exchange, and its errors tell neither
+ * the status nor whether anything was sent. Both are seen by the agent that it is given. It repeats nothing by itself.
+ */
+export class BraintreeClient {
+  readonly #credentials: BraintreeCredentials;
+  readonly #environment: braintree.Environment;
+  readonly #agent: HttpAgent;
+  readonly #isTls: boolean;
+
+  /** @param apiBase where the calls go instead of to Braintree's own environment, such as the bundled simulator */
+  constructor(
+    credentials: BraintreeCredentials,
+    environment: 'sandbox' | 'production',
+    apiBase: string | undefined,
+  ) {
+    this.#credentials = credentials;
+    this.#environment = apiBase === undefined ? environmentOf(environment) : addressOf(apiBase);
+    this.#isTls = apiBase === undefined || new URL(apiBase).protocol === 'https:';
+    this.#agent = this.#isTls
+      ? new HttpsAgent({ keepAlive: true, minVersion: 'TLSv1.2' })
+      : new HttpAgent({ keepAlive: true });
+  }
+
+  /**
+   * Makes one call, which must be a single HTTP exchange, and ends it after `timeoutMs`.
+   *
+   * @throws PspConnectionError where no answer came
+   * @throws BraintreeExchangeError for an answer that the package takes for an error
+   */
+  exchange<Result>(
+    timeoutMs: number,
+    call: (gateway: braintree.BraintreeGateway) => Promise<Result>,
+  ): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      let sent = false;
+      let status: number | undefined;
+      let request: ClientRequest | undefined;
+      const timer = setTimeout(() => {
+        reject(new PspConnectionError(sent, true));
+        request?.destroy();
+      }, timeoutMs);
+      const gateway = this.#gateway((made) => {
+        request = made;
+        made.once('socket', (socket) => {
+          // Before the handshake is over, nothing of the request leaves this machine.
+          if (!socket.connecting) sent = true;
+          else socket.once(this.#isTls ? 'secureConnect' : 'connect', () => (sent = true));
+        });
+        made.once('response', (response) => {
+          sent = true;
+          status = response.statusCode;
+        });
+      });
+      call(gateway)
+        .then(resolve, (error: unknown) => {
+          const isAnswered = status !== undefined;
+          reject(
+            isAnswered
+              ? new BraintreeExchangeError(status, { cause: error })
+              : new PspConnectionError(sent, false, { cause: error }),
+          );
+        })
+        .finally(() => clearTimeout(timer));
+    });
+  }
+
+  /** A gateway of one call, on the shared connections. */
+  #gateway(onRequest: (request: ClientRequest) => void): braintree.BraintreeGateway {
+    const shared = this.#agent as unknown as RequestAgent;
+    const customHttpAgent: unknown = Object.create(this.#agent, {
+      addRequest: {
+        value: (request: ClientRequest, options: object) => {
+          onRequest(request);
+          shared.addRequest(request, options);
+        },
+      },
+    });
+    const configuration = { ...this.#credentials, environment: this.#environment, customHttpAgent };
+    return new braintree.BraintreeGateway(configuration);
+  }
+}
+
+function environmentOf(name: 'sandbox' | 'production'): braintree.Environment {
+  return name === 'production' ? braintree.Environment.Production : braintree.Environment.Sandbox;
+}
+
+function addressOf(apiBase: string): braintree.Environment {
+  const { hostname, port, protocol } = new URL(apiBase);
+  const isTls = protocol === 'https:';
+  const portText = port === '' ? (isTls ? '443' : '80') : port;
+  return new braintree.Environment(hostname, portText, apiBase, isTls, hostname, portText);
+}

@@ -1,0 +1,68 @@
+import type braintree from 'braintree';
+
+import { BraintreeExchangeError } from './braintree-client.ts';
+import { declineCodeOf, isDuplicateRefusal } from './braintree-charge-state.ts';
+import { PspConnectionError } from './psp-connection-error.ts';
+import type { PspFailureReason } from './psp-failure-reason.ts';
+
+/** What a failed call to Braintree says about what was asked (protocol rule 1). */
+export type BraintreeFailure =
+  | { readonly kind: 'not_executed'; readonly reason: PspFailureReason }
+  | { readonly kind: 'unknown'; readonly reason: PspFailureReason; readonly serverError: boolean }
+  | { readonly kind: 'refused'; readonly code: string; readonly pspChargeId: string | undefined };
+
+/** "Cannot use a payment_method_nonce more than once": an earlier attempt of this very charge may have used it. */
+const NONCE_CONSUMED = '91564';
+
+/**
+ * @param error whatever an exchange threw. 503 and 504 are unknown, other than a 503 of ours: Braintree also answers so
+ *   from in front of what may have charged, and there is no key by which a repeat would be safe
+ */
+export function braintreeFailureOf(error: unknown): BraintreeFailure {
+  if (error instanceof PspConnectionError) {
+    if (!error.requestSent) return { kind: 'not_executed', reason: 'not-connected' };
+    return unknown(error.timedOut ? 'timeout' : 'connection-lost');
+  }
+  if (!(error instanceof BraintreeExchangeError) || error.status === undefined) {
+    return unknown('unreadable-answer');
+  }
+  const { status } = error;
+  switch (status) {
+    case 401:
+      return { kind: 'not_executed', reason: 'unauthorized' };
+    case 403:
+      return { kind: 'not_executed', reason: 'forbidden' };
+    case 429:
+      return { kind: 'not_executed', reason: 'rate-limited' };
+    case 408:
+    case 504:
+      return unknown('timeout');
+    case 500:
+      // Braintree's own, at the end of the request: an absence counts, once the search has caught up.
+      return { kind: 'unknown', reason: 'server-error', serverError: true };
+  }
+  if (status > 500) return unknown('server-error');
+  if (status < 400) return unknown('unreadable-answer');
+  // Declines and invalid requests are answers of the package's, not errors; this is a defect of the set-up.
+  return { kind: 'not_executed', reason: 'refused-by-psp' };
+}
+
+/** What an answer without success says: a decline, a request that Braintree refuses, or a repeat that it refuses. */
+export function braintreeRefusalOf(answer: {
+  readonly transaction?: braintree.Transaction;
+  readonly errors?: { deepErrors(): readonly { readonly code: string }[] };
+}): BraintreeFailure {
+  const { transaction } = answer;
+  const codes = answer.errors?.deepErrors().map(({ code }) => code) ?? [];
+  const isRepeat =
+    (transaction !== undefined && isDuplicateRefusal(transaction)) || codes.includes(NONCE_CONSUMED);
+  if (isRepeat) return { kind: 'unknown', reason: 'repeat-refused', serverError: true };
+  if (transaction !== undefined) {
+    return { kind: 'refused', code: declineCodeOf(transaction), pspChargeId: transaction.id };
+  }
+  return { kind: 'refused', code: `validation_${codes[0] ?? 'unknown'}`, pspChargeId: undefined };
+}
+
+function unknown(reason: PspFailureReason): BraintreeFailure {
+  return { kind: 'unknown', reason, serverError: false };
+}

@@ -1,0 +1,221 @@
+import type braintree from 'braintree';
+
+import type { Clock } from '../platform/clock.ts';
+import type { Logger } from '../platform/logger.ts';
+import { toBraintreeAmount } from './braintree-amount.ts';
+import { braintreeChargeOf, isDuplicateRefusal } from './braintree-charge-state.ts';
+import { BraintreeExchangeError, type BraintreeClient } from './braintree-client.ts';
+import { braintreeFailureOf, braintreeRefusalOf, type BraintreeFailure } from './braintree-failure.ts';
+import { BraintreeVoid } from './braintree-void.ts';
+import type {
+  ChargeOutcome,
+  LookupOutcome,
+  PaymentServiceProvider,
+  PspBudget,
+  PspCharge,
+  PspChargeIdentity,
+  PspChargeRequest,
+  VoidOutcome,
+} from './payment-service-provider.ts';
+import type { PspFailureReason } from './psp-failure-reason.ts';
+import { pspKeyOf } from './psp-key.ts';
+
+/** Braintree remembers an order id for ever. A create of a charge that is a day old helps nobody any more. */
+const LATEST_CREATE_MS = 24 * 3_600_000;
+/** Sales of one order id that are looked at; each may cost a read. */
+const MOST_SALES = 20;
+/** What the search finds first is not what counts: money that is with us, then what may still become so. */
+const PRECEDENCE: readonly PspCharge['state'][] = ['captured', 'uncaptured', 'pending', 'voided', 'failed'];
+/** Which of the two it is, the client says: Braintree's own forms do not tell a nonce from a token of the vault. */
+const PAYMENT_METHOD = /^bt_(token|nonce)_(.+)$/;
+
+/**
+ * Braintree, by transactions. It has no idempotency keys: our charge is the sale whose order id is the PSP key (69 of
+ * the 255 characters that Braintree allows), and the guarantee is weaker (protocol rule 6).
+ *
+ * Every call ends within `timeoutMs` an exchange and within its budget; nothing is repeated here.
+ */
+export class BraintreePaymentServiceProvider implements PaymentServiceProvider {
+  readonly name = 'braintree';
+  readonly keyRetentionMs = LATEST_CREATE_MS;
+  readonly remembersKeys = false;
+  readonly #client: BraintreeClient;
+  readonly #timeoutMs: number;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #void: BraintreeVoid;
+
+  /** @param timeoutMs of one HTTP exchange */
+  constructor(client: BraintreeClient, timeoutMs: number, clock: Clock, logger: Logger) {
+    this.#client = client;
+    this.#timeoutMs = timeoutMs;
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#void = new BraintreeVoid(client, (budget) => this.#requestTimeoutMs(budget), logger);
+  }
+
+  /** A single exchange has no circuit. */
+  isAvailable(): boolean {
+    return true;
+  }
+
+  async charge(request: PspChargeRequest, budget: PspBudget): Promise<ChargeOutcome> {
+    const amount = toBraintreeAmount(request.amountMinor, request.currency);
+    // The same for every run of this charge, so that deciding it without Braintree contradicts nobody.
+    if (amount === undefined) {
+      return { kind: 'declined', declineCode: 'amount_not_representable', pspChargeId: undefined };
+    }
+    if (!PAYMENT_METHOD.test(request.paymentMethod)) {
+      return { kind: 'declined', declineCode: 'payment_method_of_another_psp', pspChargeId: undefined };
+    }
+    const timeoutMs = this.#requestTimeoutMs(budget);
+    if (timeoutMs === undefined) return { kind: 'not_executed', reason: 'no-time-left' };
+    try {
+      const answer = await this.#client.exchange(timeoutMs, (gateway) =>
+        gateway.transaction.sale(saleOf(request, amount)),
+      );
+      return answer.success ? outcomeOf(answer.transaction) : failedCharge(braintreeRefusalOf(answer));
+    } catch (error) {
+      return failedCharge(braintreeFailureOf(error));
+    }
+  }
+
+  async retrieve(pspChargeId: string, budget: PspBudget): Promise<LookupOutcome> {
+    const sale = await this.#find(pspChargeId, budget);
+    if (typeof sale === 'string') return { kind: 'unknown', reason: sale };
+    return sale === undefined ? { kind: 'absent' } : { kind: 'found', charge: braintreeChargeOf(sale) };
+  }
+
+  async lookup(identity: PspChargeIdentity, budget: PspBudget): Promise<LookupOutcome> {
+    const sales = await this.#sales(identity, budget);
+    if (!Array.isArray(sales)) return { kind: 'unknown', reason: sales };
+    const charges = sales.map(braintreeChargeOf);
+    const [charge, ...others] = PRECEDENCE.flatMap((state) => charges.filter((one) => one.state === state));
+    if (charge === undefined) return { kind: 'absent' };
+    const standing = others.filter(({ state }) => state === 'captured' || state === 'uncaptured');
+    if (standing.length === 0) return { kind: 'found', charge };
+    const pspChargeIds = [charge, ...standing].map(({ pspChargeId }) => pspChargeId);
+    const { chargeId } = identity;
+    this.#logger.error({ chargeId, pspChargeIds }, 'more than one PSP charge stands for one charge');
+    return { kind: 'found', charge, others: standing };
+  }
+
+  async void(
+    identity: PspChargeIdentity,
+    pspChargeId: string | undefined,
+    budget: PspBudget,
+  ): Promise<VoidOutcome> {
+    if (pspChargeId !== undefined) return this.#void.run(pspChargeId, budget);
+    const sales = await this.#sales(identity, budget);
+    if (!Array.isArray(sales)) return { kind: 'unknown', reason: sales };
+    let outcome: VoidOutcome = { kind: 'nothing_to_void' };
+    for (const { id } of sales) {
+      const voided = await this.#void.run(id, budget);
+      if (voided.kind === 'unknown') return voided;
+      if (voided.kind === 'voided') outcome = voided;
+    }
+    return outcome;
+  }
+
+  /** The sales of the charge as they are now, the earliest first, or why they are not known. */
+  async #sales(
+    identity: PspChargeIdentity,
+    budget: PspBudget,
+  ): Promise<braintree.Transaction[] | PspFailureReason> {
+    const timeoutMs = this.#requestTimeoutMs(budget);
+    if (timeoutMs === undefined) return 'no-time-left';
+    const orderId = pspKeyOf(identity, 'charge');
+    let ids: readonly string[];
+    try {
+      ids = await this.#client.exchange(timeoutMs, (gateway) => idsOf(gateway, orderId));
+    } catch (error) {
+      const failure = braintreeFailureOf(error);
+      return failure.kind === 'refused' ? 'refused-by-psp' : failure.reason;
+    }
+    // A search shows what was; only the transaction itself says what is.
+    const found = await Promise.all(ids.slice(0, MOST_SALES).map((id) => this.#find(id, budget)));
+    const sales: braintree.Transaction[] = [];
+    for (const sale of found) {
+      if (typeof sale === 'string') return sale;
+      const isOurs = sale?.orderId === orderId && sale.type === 'sale' && !isDuplicateRefusal(sale);
+      if (sale !== undefined && isOurs) sales.push(sale);
+    }
+    return sales.sort((a, b) => a.createdAt.localeCompare(b.createdAt) || a.id.localeCompare(b.id));
+  }
+
+  /** @returns undefined where Braintree has no such transaction, or why it is not known */
+  async #find(id: string, budget: PspBudget): Promise<braintree.Transaction | undefined | PspFailureReason> {
+    const timeoutMs = this.#requestTimeoutMs(budget);
+    if (timeoutMs === undefined) return 'no-time-left';
+    try {
+      return await this.#client.exchange(timeoutMs, (gateway) => gateway.transaction.find(id));
+    } catch (error) {
+      if (error instanceof BraintreeExchangeError && error.status === 404) return undefined;
+      const failure = braintreeFailureOf(error);
+      return failure.kind === 'refused' ? 'refused-by-psp' : failure.reason;
+    }
+  }
+
+  /** For one exchange: whole milliseconds, undefined where none is left. */
+  #requestTimeoutMs(budget: PspBudget): number | undefined {
+    const leftMs = Math.floor(budget.deadlineMonotonicMs - this.#clock.monotonicMs());
+    return leftMs < 1 ? undefined : Math.min(this.#timeoutMs, leftMs);
+  }
+}
+
+/** A function of the request alone. The custom fields are those by which webhooks find the charge (docs/deploy.md). */
+function saleOf(request: PspChargeRequest, amount: string): braintree.TransactionRequest {
+  const { paymentMethod, chargeId, tenantId, idempotencyKey } = request;
+  const [, kind, given = ''] = PAYMENT_METHOD.exec(paymentMethod) ?? [];
+  return {
+    amount,
+    orderId: pspKeyOf(request, 'charge'),
+    ...(kind === 'nonce' ? { paymentMethodNonce: given } : { paymentMethodToken: given }),
+    options: { submitForSettlement: true },
+    customFields: {
+      charge_once_charge_id: chargeId,
+      charge_once_tenant: tenantId,
+      charge_once_key: idempotencyKey,
+    },
+  };
+}
+
+/** The ids that a search by order id gives; the package's stream would read the transactions as well. */
+function idsOf(gateway: braintree.BraintreeGateway, orderId: string): Promise<readonly string[]> {
+  // The package's types leave the callback out.
+  const transactions = gateway.transaction as unknown as {
+    search(
+      criteria: (search: { orderId(): { is(text: string): void } }) => void,
+      callback: (error: unknown, found: { readonly ids?: unknown } | null) => void,
+    ): void;
+  };
+  return new Promise((resolve, reject) => {
+    transactions.search(
+      (search) => search.orderId().is(orderId),
+      (error, found) => {
+        const ids = found?.ids;
+        if (Array.isArray(ids)) resolve(ids.filter((id): id is string => typeof id === 'string'));
+        else reject(error instanceof Error ? error : new Error('the search gave no list'));
+      },
+    );
+  });
+}
+
+function outcomeOf(sale: braintree.Transaction): ChargeOutcome {
+  const { state, pspChargeId, amountMinor, currency } = braintreeChargeOf(sale);
+  if (state === 'captured') return { kind: 'approved', pspChargeId, amountMinor, currency, replayed: false };
+  // Anything else was not asked for: the live state is read, and decides.
+  if (state !== 'pending') return { kind: 'approved', pspChargeId, amountMinor, currency, replayed: true };
+  return { kind: 'unknown', reason: 'still-processing', answeredWithServerError: false };
+}
+
+function failedCharge(failure: BraintreeFailure): ChargeOutcome {
+  switch (failure.kind) {
+    case 'not_executed':
+      return failure;
+    case 'unknown':
+      return { kind: 'unknown', reason: failure.reason, answeredWithServerError: failure.serverError };
+    case 'refused':
+      return { kind: 'declined', declineCode: failure.code, pspChargeId: failure.pspChargeId };
+  }
+}

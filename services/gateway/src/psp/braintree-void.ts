@@ -1,0 +1,77 @@
+import type braintree from 'braintree';
+
+import type { Logger } from '../platform/logger.ts';
+import { isRefunded } from './braintree-charge-state.ts';
+import type { BraintreeClient } from './braintree-client.ts';
+import { braintreeFailureOf } from './braintree-failure.ts';
+import type { PspBudget, VoidOutcome } from './payment-service-provider.ts';
+
+/** A sale that is settled between our look and our void is refunded at the next turn. */
+const MOST_ATTEMPTS = 3;
+const VOIDABLE = new Set(['authorized', 'submitted_for_settlement', 'settlement_pending']);
+const REFUNDABLE = new Set(['settling', 'settlement_confirmed', 'settled']);
+const NOTHING_STANDS = new Set([
+  ...['processor_declined', 'gateway_rejected', 'failed', 'settlement_declined', 'authorization_expired'],
+]);
+
+type Remedy = 'none-charged' | 'none-left' | 'void' | 'refund' | 'wait';
+
+/**
+ * Makes sure that nothing of a sale stands. Needs no keys: Braintree voids once, and refunds no more than what is
+ * there (its error 91512, "already been fully refunded").
+ */
+export class BraintreeVoid {
+  readonly #client: BraintreeClient;
+  readonly #timeoutMs: (budget: PspBudget) => number | undefined;
+  readonly #logger: Logger;
+
+  /** @param timeoutMs of one HTTP exchange under a budget; undefined where no time is left */
+  constructor(client: BraintreeClient, timeoutMs: (budget: PspBudget) => number | undefined, logger: Logger) {
+    this.#client = client;
+    this.#timeoutMs = timeoutMs;
+    this.#logger = logger;
+  }
+
+  /** Never throws. `voided` and `nothing_to_void` are said from a live read only, never from the answer to our call. */
+  async run(pspChargeId: string, budget: PspBudget): Promise<VoidOutcome> {
+    for (let attempt = 0; attempt <= MOST_ATTEMPTS; attempt += 1) {
+      const sale = await this.#exchange(budget, (gateway) => gateway.transaction.find(pspChargeId));
+      if ('kind' in sale) return sale;
+      const remedy = remedyFor(sale.result);
+      if (remedy === 'none-charged') return { kind: 'nothing_to_void' };
+      if (remedy === 'none-left') return { kind: 'voided', pspChargeId };
+      if (remedy === 'wait') return { kind: 'unknown', reason: 'still-processing' };
+      if (attempt === MOST_ATTEMPTS) break;
+      // "Already voided", "already refunded", "cannot be voided any more": the live read that follows says what is so.
+      const done = await this.#exchange<unknown>(budget, ({ transaction }) =>
+        remedy === 'void' ? transaction.void(pspChargeId) : transaction.refund(pspChargeId),
+      );
+      if ('kind' in done) return done;
+    }
+    this.#logger.error({ pspChargeId }, 'the void does not hold');
+    return { kind: 'unknown', reason: 'void-not-holding' };
+  }
+
+  async #exchange<Result>(
+    budget: PspBudget,
+    call: (gateway: braintree.BraintreeGateway) => Promise<Result>,
+  ): Promise<{ readonly result: Result } | Extract<VoidOutcome, { kind: 'unknown' }>> {
+    const timeoutMs = this.#timeoutMs(budget);
+    if (timeoutMs === undefined) return { kind: 'unknown', reason: 'no-time-left' };
+    try {
+      return { result: await this.#client.exchange(timeoutMs, call) };
+    } catch (error) {
+      const failure = braintreeFailureOf(error);
+      if (failure.kind !== 'refused') return { kind: 'unknown', reason: failure.reason };
+      this.#logger.error({ code: failure.code }, 'the PSP charge that is to be voided is not to be had');
+      return { kind: 'unknown', reason: 'charge-not-found' };
+    }
+  }
+}
+
+function remedyFor(sale: braintree.Transaction): Remedy {
+  if (sale.status === 'voided' || isRefunded(sale)) return 'none-left';
+  if (NOTHING_STANDS.has(sale.status)) return 'none-charged';
+  if (VOIDABLE.has(sale.status)) return 'void';
+  return REFUNDABLE.has(sale.status) ? 'refund' : 'wait';
+}

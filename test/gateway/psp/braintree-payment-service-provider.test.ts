@@ -1,0 +1,192 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
+
+import { fromBraintreeAmount, toBraintreeAmount } from '#gateway/psp/braintree-amount';
+import { BraintreeClient } from '#gateway/psp/braintree-client';
+import { BraintreePaymentServiceProvider } from '#gateway/psp/braintree-payment-service-provider';
+
+import { RecordingLogger } from '../../support/recording-logger.ts';
+import { SimulatorProcess } from '../../psp-simulator/simulator-process.ts';
+import { budgetOf, chargeRequest, systemClock } from './psp-fixtures.ts';
+
+const CREDENTIALS = { merchantId: 'merchant', publicKey: 'public', privateKey: 'private' };
+const transactions = z.array(z.looseObject({ id: z.string(), type: z.string(), status: z.string() }));
+
+describe('Braintree by its official package', () => {
+  let simulator: SimulatorProcess;
+  let psp: BraintreePaymentServiceProvider;
+
+  function provider(apiBase: string): BraintreePaymentServiceProvider {
+    const client = new BraintreeClient(CREDENTIALS, 'sandbox', apiBase);
+    return new BraintreePaymentServiceProvider(client, 1_500, systemClock, new RecordingLogger());
+  }
+
+  beforeAll(async () => {
+    simulator = await SimulatorProcess.start();
+    psp = provider(simulator.url);
+  });
+  afterEach(() => simulator.setFault({ mode: 'none' }));
+  afterAll(() => simulator.kill());
+
+  const asked = (given = 'card_visa') =>
+    chargeRequest({ paymentMethod: `bt_${given.endsWith('nonce') ? 'nonce' : 'token'}_${given}` });
+  const all = async () =>
+    transactions.parse(await simulator.control('GET', '/_control/braintree_transactions'));
+
+  it.each(['card_visa', 'fake-valid-nonce'])(
+    'charges %s and finds the charge by its order id',
+    async (method) => {
+      const request = asked(method);
+      const outcome = await psp.charge(request, budgetOf(5_000));
+      expect(outcome).toMatchObject({
+        kind: 'approved',
+        amountMinor: 1_999,
+        currency: 'usd',
+        replayed: false,
+      });
+      if (outcome.kind !== 'approved') throw new Error('unreachable');
+      const charge = {
+        pspChargeId: outcome.pspChargeId,
+        state: 'captured',
+        amountMinor: 1_999,
+        currency: 'usd',
+      };
+      expect(await psp.lookup(request, budgetOf(5_000))).toMatchObject({ kind: 'found', charge });
+      expect(await psp.retrieve(outcome.pspChargeId, budgetOf(5_000))).toMatchObject({
+        kind: 'found',
+        charge,
+      });
+    },
+  );
+
+  it.each([
+    ['card_declined_2001', 'processor_declined_2001'],
+    ['card_rejected_cvv', 'gateway_rejected_cvv'],
+    ['card_nobody_has', 'validation_91565'],
+  ])('declines %s as %s', async (method, declineCode) => {
+    expect(await psp.charge(asked(method), budgetOf(5_000))).toMatchObject({ kind: 'declined', declineCode });
+  });
+
+  it("declines another PSP's payment method without asking Braintree", async () => {
+    const before = (await all()).length;
+    const outcome = await psp.charge(chargeRequest({ paymentMethod: 'pm_card_visa' }), budgetOf(5_000));
+    expect(outcome).toMatchObject({ kind: 'declined', declineCode: 'payment_method_of_another_psp' });
+    expect(await all()).toHaveLength(before);
+  });
+
+  it('does not take a refused duplicate for a decline, and finds the charge that stands', async () => {
+    const request = asked();
+    const first = await psp.charge(request, budgetOf(5_000));
+    if (first.kind !== 'approved') throw new Error('not approved');
+    const reason = 'repeat-refused';
+    expect(await psp.charge(request, budgetOf(5_000))).toMatchObject({ kind: 'unknown', reason });
+    const found = await psp.lookup(request, budgetOf(5_000));
+    expect(found).toMatchObject({
+      kind: 'found',
+      charge: { pspChargeId: first.pspChargeId, state: 'captured' },
+    });
+    expect(found).not.toHaveProperty('others');
+  });
+
+  it('counts the earliest of two that stand, and names the other', async () => {
+    const request = asked();
+    const first = await psp.charge(request, budgetOf(5_000));
+    // Past the window of duplicate checking: the double charge that rule 6 warns of.
+    await simulator.advanceClock(31_000);
+    const second = await psp.charge(request, budgetOf(5_000));
+    if (first.kind !== 'approved' || second.kind !== 'approved') throw new Error('not approved');
+    expect(await psp.lookup(request, budgetOf(5_000))).toMatchObject({
+      kind: 'found',
+      charge: { pspChargeId: first.pspChargeId },
+      others: [{ pspChargeId: second.pspChargeId }],
+    });
+  });
+
+  it.each([
+    ['sim_error_before_charge', { reason: 'server-error', answeredWithServerError: true }, 'absent'],
+    ['sim_error_after_charge', { reason: 'server-error', answeredWithServerError: true }, 'found'],
+    ['sim_no_answer_before_charge', { reason: 'connection-lost', answeredWithServerError: false }, 'absent'],
+    ['sim_no_answer_after_charge', { reason: 'connection-lost', answeredWithServerError: false }, 'found'],
+    ['sim_hang_after_charge', { reason: 'timeout', answeredWithServerError: false }, 'found'],
+    ['sim_unavailable', { reason: 'server-error', answeredWithServerError: false }, 'absent'],
+  ])('knows nothing after %s until it looks', async (method, unknown, found) => {
+    const request = asked(method);
+    const startedAt = systemClock.monotonicMs();
+    expect(await psp.charge(request, budgetOf(700))).toEqual({ kind: 'unknown', ...unknown });
+    expect(systemClock.monotonicMs() - startedAt).toBeLessThan(1_500);
+    expect(await psp.lookup(request, budgetOf(5_000))).toMatchObject({ kind: found });
+  });
+
+  it.each([
+    ['401', 'unauthorized'],
+    ['429', 'rate-limited'],
+  ])('was not executed where Braintree answers %s', async (mode, reason) => {
+    await simulator.setFault({ mode });
+    expect(await psp.charge(asked(), budgetOf(5_000))).toEqual({ kind: 'not_executed', reason });
+    expect(await psp.lookup(asked(), budgetOf(5_000))).toEqual({ kind: 'unknown', reason });
+  });
+
+  it('was not executed where no connection comes about', async () => {
+    const nobody = provider('http://127.0.0.1:1');
+    const outcome = await nobody.charge(asked(), budgetOf(5_000));
+    expect(outcome).toEqual({ kind: 'not_executed', reason: 'not-connected' });
+  });
+
+  it('is voided before its settlement and refunded after it, each once', async () => {
+    for (const isSettled of [false, true]) {
+      const request = asked();
+      const outcome = await psp.charge(request, budgetOf(5_000));
+      if (outcome.kind !== 'approved') throw new Error('not approved');
+      const { pspChargeId } = outcome;
+      if (isSettled) await simulator.control('POST', '/_control/braintree_settlement');
+      const before = (await all()).length;
+      const voided = { kind: 'voided', pspChargeId };
+      expect(await psp.void(request, pspChargeId, budgetOf(5_000))).toEqual(voided);
+      expect(await psp.void(request, undefined, budgetOf(5_000))).toEqual(voided);
+      expect((await all()).length - before).toBe(isSettled ? 1 : 0);
+      const state = { charge: { pspChargeId, state: 'voided' } };
+      expect(await psp.lookup(request, budgetOf(5_000))).toMatchObject(state);
+    }
+  });
+
+  it('has nothing to void where nothing was charged', async () => {
+    const request = asked('card_declined_2000');
+    await psp.charge(request, budgetOf(5_000));
+    expect(await psp.void(request, undefined, budgetOf(5_000))).toEqual({ kind: 'nothing_to_void' });
+  });
+
+  it('shows that another currency was charged than the one that was asked for', async () => {
+    const outcome = await psp.charge(asked('card_other_currency'), budgetOf(5_000));
+    expect(outcome).toMatchObject({ kind: 'approved', currency: 'eur' });
+  });
+
+  it('remembers its transactions in a simulator that was killed', async () => {
+    const { mkdtemp, rm } = await import('node:fs/promises');
+    const folder = await mkdtemp('/tmp/braintree-simulator-');
+    const environment = { DATA_FILE: `${folder}/journal` };
+    const first = await SimulatorProcess.start(environment);
+    const request = asked();
+    await provider(first.url).charge(request, budgetOf(5_000));
+    await first.kill();
+    const second = await SimulatorProcess.start(environment);
+    expect(await provider(second.url).lookup(request, budgetOf(5_000))).toMatchObject({ kind: 'found' });
+    await second.kill();
+    await rm(folder, { recursive: true });
+  });
+});
+
+describe("Braintree's amounts", () => {
+  it.each([
+    [1_999, 'usd', '19.99'],
+    [5, 'usd', '0.05'],
+    [500, 'jpy', '500'],
+    [1_234, 'kwd', '1.234'],
+  ])('write %i %s as %s, and read it back', (amountMinor, currency, text) => {
+    expect(toBraintreeAmount(amountMinor, currency)).toBe(text);
+    expect(fromBraintreeAmount(text, currency)).toBe(amountMinor);
+  });
+
+  it('never pass a fraction of a minor unit for the amount that was asked for', () => {
+    expect(fromBraintreeAmount('19.995', 'usd')).toBeNaN();
+  });
+});
