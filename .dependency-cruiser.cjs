@@ -36,7 +36,9 @@ module.exports = {
         path: '^services/gateway/src/(saga|idempotency|ledger)/',
         pathNot: '/(aurora|dynamo|pg)-[^/]+\\.ts$|/migrations/',
       },
-      to: { path: 'node_modules/(@aws-sdk|@smithy|pg|stripe|braintree|express|cockatiel)(/|$)' },
+      to: {
+        path: 'node_modules/(@aws-sdk|@smithy|@opentelemetry|pg|stripe|braintree|express|cockatiel)(/|$)',
+      },
     },
     {
       name: 'the-core-does-not-know-its-adapters',

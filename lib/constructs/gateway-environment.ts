@@ -2,7 +2,7 @@ import type { z } from 'zod';
 
 import type { gatewayEnvironment } from '#contract/environment';
 
-import { GATEWAY_PORT } from '../config/ports.ts';
+import { GATEWAY_PORT, OTLP_ENDPOINT } from '../config/ports.ts';
 import type { ContractEnvironment } from './contract-environment.ts';
 
 /** Where the container's resources are. */
@@ -43,6 +43,7 @@ export const LEFT_TO_DEFAULT = {
   BRAINTREE_ENVIRONMENT:
     'no account of Braintree is declared in the stacks yet: tenants there charge through Stripe',
   BRAINTREE_API_BASE: "Braintree's own",
+  TRACE_SAMPLE_RATIO: 'the same in every stage',
   TOKEN_SEALING_KEYS: 'tokens are sealed by KMS',
   LEASE_MS: 'the same in every stage',
   PSP_TIMEOUT_MS: 'the same in every stage',
@@ -73,6 +74,7 @@ export function gatewayContainerEnvironment(
     RECOVERY_QUEUE_URL: resources.recoveryQueueUrl,
     DATABASE_URLS: resources.databaseUrls,
     TOKEN_KEY_ARN: resources.tokenKeyArn,
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://${OTLP_ENDPOINT}`,
     STOP_TIMEOUT_MS: String(resources.stopTimeoutMs - STOP_RESERVE_MS),
   };
 }

@@ -1,5 +1,7 @@
 import { Duration, aws_ecs as ecs, type aws_logs as logs } from 'aws-cdk-lib';
 
+import { OTLP_ENDPOINT } from '../config/ports.ts';
+
 export interface TraceCollectorProps {
   readonly region: string;
   readonly logGroup: logs.ILogGroup;
@@ -10,7 +12,6 @@ const IMAGE = 'public.ecr.aws/aws-observability/aws-otel-collector:v0.43.1';
 const MEMORY_MIB = 128;
 /** Below the memory of its container: beyond it, spans are refused and payments go on. */
 const MEMORY_LIMIT_MIB = 96;
-const OTLP_ENDPOINT = '127.0.0.1:4318';
 
 /**
  * Adds the collector beside the gateway: it takes spans on the task's loopback address and sends them to X-Ray. It is

@@ -1,7 +1,9 @@
 import { aws_xray as xray } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
 
-import { TRACED_SERVICE, TRACE_SAMPLING_RATE } from '../config/trace-sampling.ts';
+import { TRACED_SERVICE } from '#contract/traced-service';
+
+import { TRACE_SAMPLING_RATE } from '../config/trace-sampling.ts';
 
 export interface TraceSamplingProps {
   readonly stageName: string;

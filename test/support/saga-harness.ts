@@ -15,6 +15,7 @@ import { SagaChargeGate } from '#gateway/idempotency/saga-charge-gate';
 import { StaticShardMap } from '#gateway/idempotency/shard-map';
 import { DynamoLedger } from '#gateway/ledger/dynamo-ledger';
 import type { LedgerEntry } from '#gateway/ledger/ledger-entry';
+import { NO_TRACING } from '#gateway/platform/no-tracing';
 import { DynamoRequests } from '#gateway/platform/dynamo-requests';
 import { SystemRandom } from '#gateway/platform/system-random';
 import { pspKeyOf } from '#gateway/psp/psp-key';
@@ -184,6 +185,7 @@ export class SagaHarness {
           return Promise.resolve();
         },
       },
+      tracing: NO_TRACING,
       settings: all,
     };
   }

@@ -80,6 +80,10 @@ export const gatewayEnvironment = z
     TOKEN_KEY_ARN: z.string().min(1).optional(),
     /** Instead of it, outside of production: comma-separated name:key, 32 bytes in base64. The first one seals. */
     TOKEN_SEALING_KEYS: localTokenKeys.optional(),
+    /** Base URL of an OTLP/HTTP collector that takes traces. Absent: nothing is traced. */
+    OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional(),
+    /** Share of the traces that are kept whatever happens in them; errors and takeovers are always. */
+    TRACE_SAMPLE_RATIO: z.coerce.number().min(0).max(1).default(0.01),
     /** How long an acquisition of a key holds it; longer than the whole budget of the PSP. */
     LEASE_MS: milliseconds.default(30_000),
     /** One attempt at the PSP. */

@@ -9,6 +9,7 @@ import { AuroraKeyStore } from './idempotency/aurora-key-store.ts';
 import { auroraPool, type AuroraTls } from './idempotency/aurora-pool.ts';
 import { DynamoCheckpointStore } from './idempotency/dynamo-checkpoint-store.ts';
 import { SagaChargeGate } from './idempotency/saga-charge-gate.ts';
+import { TracedChargeGate } from './idempotency/traced-charge-gate.ts';
 import { StaticShardMap } from './idempotency/shard-map.ts';
 import { DynamoLedger } from './ledger/dynamo-ledger.ts';
 import { awsClients, type AwsClients } from './platform/aws-clients.ts';
@@ -17,6 +18,8 @@ import { DynamoRequests } from './platform/dynamo-requests.ts';
 import { EmfMetrics } from './platform/emf-metrics.ts';
 import { pinoLogger } from './platform/pino-logger.ts';
 import type { Logger } from './platform/logger.ts';
+import { taskTracing } from './platform/task-tracing.ts';
+import { tracedSagaPorts } from './platform/traced-saga-ports.ts';
 import { SystemClock } from './platform/system-clock.ts';
 import { SystemRandom } from './platform/system-random.ts';
 import { BraintreeClient, type BraintreeCredentials } from './psp/braintree-client.ts';
@@ -71,8 +74,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { environment } = options;
   const parts = buildParts(options);
   const executor = new ChargeExecutor(parts.ports, { maximumInFlight: environment.MAX_CHARGES_IN_FLIGHT });
-  const gate = new SagaChargeGate(executor, { duplicateWaitMs: environment.DUPLICATE_WAIT_MS });
-  const { clock, random, logger, metrics, ledger } = parts.ports;
+  const { clock, random, logger, metrics, ledger, tracing } = parts.ports;
+  const { DUPLICATE_WAIT_MS: duplicateWaitMs } = environment;
+  const gate = new TracedChargeGate(new SagaChargeGate(executor, { duplicateWaitMs }), tracing);
   const app = createHttpApp({
     gate,
     ledger,
@@ -83,6 +87,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     random,
     logger,
     metrics,
+    ...(environment.OTEL_EXPORTER_OTLP_ENDPOINT === undefined ? {} : { tracing }),
   });
   const { HOST: host, PORT: port, LISTEN_REUSE_PORT: reusePort } = environment;
   const server = await startHttpServer(app, {
@@ -96,7 +101,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const recovery = new RecoveryWorker({
     sqs: parts.aws.sqs,
     queueUrl: environment.RECOVERY_QUEUE_URL,
-    resume: (ticket) => executor.resume(ticket),
+    resume: (ticket) =>
+      tracing.span('recovery.ticket', { attributes: { 'recovery.reason': ticket.reason } }, () =>
+        executor.resume(ticket),
+      ),
     clock,
     random,
     logger,
@@ -129,7 +137,10 @@ function buildParts({ environment, task, decoratePorts }: GatewayOptions): Gatew
   const region = environment.AWS_REGION;
   const clock = new SystemClock();
   const random = new SystemRandom();
-  const logger = pinoLogger({ level: environment.LOG_LEVEL, service: 'gateway', region, task });
+  const { tracing, close: closeTracing } = taskTracing(environment, task);
+  const traceId = () => tracing.current()?.traceId;
+  const traceHeader = () => tracing.current()?.header;
+  const logger = pinoLogger({ level: environment.LOG_LEVEL, service: 'gateway', region, task, traceId });
   const metrics = new EmfMetrics({ clock, dimensions: { Service: 'gateway' } });
   const aws = awsClients({ region });
   const requests = new DynamoRequests({ client: aws.dynamodb, clock, random });
@@ -142,6 +153,7 @@ function buildParts({ environment, task, decoratePorts }: GatewayOptions): Gatew
     clock,
     random,
     metrics,
+    traceHeader,
   });
   const tokenKeys = tokenKeysOf(environment);
   const { CHECKPOINTS_TABLE: checkpointsTable, LEDGER_TABLE: ledgerTable } = environment;
@@ -156,17 +168,18 @@ function buildParts({ environment, task, decoratePorts }: GatewayOptions): Gatew
       },
     }),
     ledger: new DynamoLedger(requests, ledgerTable),
-    psps: pspsOf(environment, { clock, random, logger, metrics }),
+    psps: pspsOf(environment, { clock, random, logger, metrics, tracing }),
     events,
-    tickets: new SqsRecoveryTicketSender(aws.sqs, environment.RECOVERY_QUEUE_URL),
+    tickets: new SqsRecoveryTicketSender(aws.sqs, environment.RECOVERY_QUEUE_URL, traceHeader),
     clock,
     random,
     logger,
     metrics,
+    tracing,
     settings: sagaSettings(environment),
   };
   return {
-    ports: decoratePorts?.(ports) ?? ports,
+    ports: tracedSagaPorts(decoratePorts?.(ports) ?? ports),
     tenants: new DynamoTenantDirectory({ requests, tableName: environment.TENANTS_TABLE, clock }),
     webhookEvents: new DynamoWebhookEventLog({
       requests,
@@ -180,7 +193,7 @@ function buildParts({ environment, task, decoratePorts }: GatewayOptions): Gatew
       await Promise.all(pools.map((pool) => pool.end()));
       aws.destroy();
       tokenKeys.close();
-      await metrics.close();
+      await Promise.all([metrics.close(), closeTracing()]);
     },
   };
 }
@@ -206,7 +219,7 @@ function sagaSettings(environment: GatewayEnvironment): SagaSettings {
   };
 }
 
-type PspPorts = Pick<SagaPorts, 'clock' | 'random' | 'logger' | 'metrics'>;
+type PspPorts = Pick<SagaPorts, 'clock' | 'random' | 'logger' | 'metrics' | 'tracing'>;
 
 /** The PSPs that this task can charge through, by the names that tenants have. */
 function pspsOf(

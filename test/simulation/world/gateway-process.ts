@@ -3,6 +3,7 @@ import type { ChargeSubmission, GateAnswer } from '#gateway/idempotency/charge-g
 import type { ChargeKey } from '#gateway/idempotency/charge-key';
 import type { CheckpointStore } from '#gateway/idempotency/checkpoint-store';
 import type { KeyStore } from '#gateway/idempotency/key-store';
+import { NO_TRACING } from '#gateway/platform/no-tracing';
 import { SagaChargeGate } from '#gateway/idempotency/saga-charge-gate';
 import { EventPublishError } from '#gateway/events/event-publisher';
 import type { Ledger } from '#gateway/ledger/ledger';
@@ -60,7 +61,7 @@ export class GatewayProcess {
       ...{ clock, random, metrics, logger },
     });
     return {
-      ...{ clock, random, logger, metrics, settings },
+      ...{ clock, random, logger, metrics, settings, tracing: NO_TRACING },
       keyStore: this.#keyStore(),
       checkpoints: this.#checkpoints(),
       ledger: this.#ledger(),

@@ -31,6 +31,8 @@ export interface EventBridgeEventPublisherOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly metrics: Metrics;
+  /** The trace header that an event goes on with. */
+  readonly traceHeader?: () => string | undefined;
   /** How long an event waits for others to share its request. */
   readonly lingerMs?: number;
   /** Events that are not settled yet, queued or under way; beyond it publish() rejects. */
@@ -42,7 +44,8 @@ export interface EventBridgeEventPublisherOptions {
 
 /** Publishes on an EventBridge bus, several events a request, each settled by its own result. */
 export class EventBridgeEventPublisher implements EventPublisher {
-  private readonly options: Required<EventBridgeEventPublisherOptions>;
+  private readonly options: Required<Omit<EventBridgeEventPublisherOptions, 'traceHeader'>> &
+    Pick<EventBridgeEventPublisherOptions, 'traceHeader'>;
   private readonly batcher = new EventBatcher();
   private readonly closing = new AbortController();
   private readonly unsettled = new Set<Promise<void>>();
@@ -81,11 +84,13 @@ export class EventBridgeEventPublisher implements EventPublisher {
     if (this.unsettled.size >= this.options.maximumPending) {
       throw new EventPublishError('too many events wait for the bus');
     }
+    const traceHeader = this.options.traceHeader?.();
     const entry = {
       EventBusName: this.options.eventBusName,
       Source: EVENT_SOURCE,
       DetailType: type,
       Detail: JSON.stringify(valid.data),
+      ...(traceHeader === undefined ? {} : { TraceHeader: traceHeader }),
     };
     const { promise, resolve, reject } = Promise.withResolvers<undefined>();
     const settle = (error: unknown) => {

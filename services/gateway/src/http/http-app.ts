@@ -6,6 +6,7 @@ import type { ChargeGate } from '../idempotency/charge-gate.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Random } from '../platform/random.ts';
+import type { Tracing } from '../platform/tracing.ts';
 import type { Readiness } from '../platform/readiness.ts';
 import type { TenantDirectory } from '../tenants/tenant.ts';
 import { answerErrors, refuseMethod, refusePath } from './answer-errors.ts';
@@ -25,6 +26,7 @@ import {
   type WebhookDependencies,
 } from './receive-stripe-webhook.ts';
 import { sendJson, sendText } from './send-response.ts';
+import { traceRequests } from './trace-requests.ts';
 
 export interface HttpAppDependencies extends WebhookDependencies {
   readonly gate: ChargeGate;
@@ -33,6 +35,8 @@ export interface HttpAppDependencies extends WebhookDependencies {
   readonly readiness: Readiness;
   readonly clock: Clock;
   readonly random: Random;
+  /** Absent: requests are not traced. */
+  readonly tracing?: Tracing;
 }
 
 export interface HttpAppLimits {
@@ -67,6 +71,7 @@ export function createHttpApp(
   app.enable('case sensitive routing');
 
   app.use(identifyRequest(dependencies.random));
+  if (dependencies.tracing !== undefined) app.use(traceRequests(dependencies.tracing));
   app.use(logRequests(dependencies.logger, dependencies.clock));
   addHealthRoutes(app, dependencies);
   app.use(requireHost);

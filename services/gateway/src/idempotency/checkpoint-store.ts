@@ -66,6 +66,8 @@ export type CheckpointRead =
 export interface Launch {
   readonly fingerprint: string;
   readonly charge: AcceptedCharge;
+  /** The current trace as an X-Ray header; the first launch's stays. */
+  readonly trace?: string | undefined;
 }
 
 export type LaunchResult =

@@ -167,6 +167,7 @@ export function sealedRecordOf(reader: DynamoItemReader): SealedRecord {
     fingerprint,
     charge: { ...chargeOf(reader.map('charge')), paymentMethod: undefined },
     checkpoint,
+    trace: reader.optionalText('trace'),
   };
   // A takeover of a terminal item may have brought one back; nobody needs it any more.
   const sealedPaymentMethod = isTerminal(checkpoint) ? undefined : sealedPaymentMethodOf(reader, fingerprint);

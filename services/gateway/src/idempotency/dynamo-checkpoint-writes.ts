@@ -1,6 +1,7 @@
 import type { Put, Update } from '@aws-sdk/client-dynamodb';
 import { CHECKPOINTS } from '#contract/tables';
 
+import { optionalText } from '../platform/dynamo-attributes.ts';
 import { namesIn, placeholders, updateExpression, type ItemChange } from '../platform/dynamo-expressions.ts';
 import { isTerminal, type CheckpointRecord } from '../saga/checkpoint.ts';
 import type { ChargeKey } from './charge-key.ts';
@@ -96,6 +97,7 @@ export function launchWrite(
       ...stepAttributes({ step: 'VALIDATED' }),
       ...requestAttributes(launch),
       ...paymentMethodAttributes(paymentMethod),
+      ...optionalText('trace', launch.trace),
     },
     remove: [CHECKPOINTS.timeToLive],
   };

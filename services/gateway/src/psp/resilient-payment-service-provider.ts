@@ -5,7 +5,9 @@ import { METRICS } from '#contract/metrics';
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Metrics } from '../platform/metrics.ts';
+import { NO_TRACING } from '../platform/no-tracing.ts';
 import type { Random } from '../platform/random.ts';
+import type { Tracing } from '../platform/tracing.ts';
 import { combineChargeOutcomes } from './combine-charge-outcomes.ts';
 import { fullJitterDelayMs, type FullJitter } from './full-jitter.ts';
 import type {
@@ -79,6 +81,7 @@ export class ResilientPaymentServiceProvider implements PaymentServiceProvider {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #logger: Logger;
+  readonly #tracing: Tracing;
   readonly #circuit: PspCircuit;
   readonly #bulkhead;
 
@@ -90,6 +93,7 @@ export class ResilientPaymentServiceProvider implements PaymentServiceProvider {
       readonly random: Random;
       readonly metrics: Metrics;
       readonly logger: Logger;
+      readonly tracing?: Tracing;
     },
   ) {
     this.name = inner.name;
@@ -100,6 +104,7 @@ export class ResilientPaymentServiceProvider implements PaymentServiceProvider {
     this.#clock = ports.clock;
     this.#random = ports.random;
     this.#logger = ports.logger;
+    this.#tracing = ports.tracing ?? NO_TRACING;
     this.#bulkhead = bulkhead(limits.maximumConcurrent, limits.maximumQueued);
     this.#circuit = new PspCircuit(limits.circuit, ports.clock, isPspFailure, () => {
       ports.metrics.count(METRICS.pspCircuitOpened);
@@ -150,7 +155,7 @@ export class ResilientPaymentServiceProvider implements PaymentServiceProvider {
   async #run<Kind extends Outcome>(budget: PspBudget, rules: CallRules<Kind>): Promise<Kind> {
     let combined: Kind | undefined;
     for (let attempt = 0; ; attempt++) {
-      const latest = await this.#attemptInTurn(budget, rules);
+      const latest = await this.#tracedAttempt(attempt + 1, budget, rules);
       combined = rules.combine(combined, latest);
       const reason = failureReasonOf(latest);
       if (reason === undefined || isPointlessToRepeat(reason)) return combined;
@@ -159,6 +164,20 @@ export class ResilientPaymentServiceProvider implements PaymentServiceProvider {
       if (this.#leftMs(budget) - delayMs < this.#leastNeededMs()) return combined;
       await this.#clock.sleep(delayMs);
     }
+  }
+
+  #tracedAttempt<Kind extends Outcome>(
+    attempt: number,
+    budget: PspBudget,
+    rules: CallRules<Kind>,
+  ): Promise<Kind> {
+    const attributes = { 'psp.name': this.name, 'psp.attempt': attempt };
+    return this.#tracing.span('psp.attempt', { kind: 'client', attributes }, async (span) => {
+      const outcome = await this.#attemptInTurn(budget, rules);
+      span.set({ 'psp.outcome': outcome.kind, 'psp.reason': failureReasonOf(outcome) });
+      if (outcome.kind === 'unknown') span.keep();
+      return outcome;
+    });
   }
 
   /** One attempt, once the bulkhead has room for it; it gives up its place when the time for an attempt is gone. */

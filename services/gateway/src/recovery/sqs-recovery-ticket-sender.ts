@@ -11,10 +11,13 @@ const MAXIMUM_DELAY_SECONDS = 900;
 export class SqsRecoveryTicketSender implements RecoveryTicketSender {
   private readonly sqs: SQSClient;
   private readonly queueUrl: string;
+  private readonly traceHeader: () => string | undefined;
 
-  constructor(sqs: SQSClient, queueUrl: string) {
+  /** @param traceHeader the trace that a ticket goes on with */
+  constructor(sqs: SQSClient, queueUrl: string, traceHeader: () => string | undefined = () => undefined) {
     this.sqs = sqs;
     this.queueUrl = queueUrl;
+    this.traceHeader = traceHeader;
   }
 
   async send(ticket: RecoveryTicket, delaySeconds: number): Promise<void> {
@@ -23,10 +26,16 @@ export class SqsRecoveryTicketSender implements RecoveryTicketSender {
         `a delay of ${delaySeconds} s is not a whole number in 0..${MAXIMUM_DELAY_SECONDS}`,
       );
     }
+    const header = this.traceHeader();
     const command = new SendMessageCommand({
       QueueUrl: this.queueUrl,
       MessageBody: JSON.stringify(ticket),
       DelaySeconds: delaySeconds,
+      ...(header === undefined
+        ? {}
+        : {
+            MessageSystemAttributes: { AWSTraceHeader: { DataType: 'String', StringValue: header } },
+          }),
     });
     try {
       await this.sqs.send(command);

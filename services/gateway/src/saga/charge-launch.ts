@@ -54,7 +54,11 @@ export async function launchCharge(
 
 async function tryLaunch(ports: SagaPorts, key: ChargeKey, holder: LeaseHolder, launch: Launch) {
   try {
-    return await ports.checkpoints.launch(key, holder, launch);
+    const trace = ports.tracing.current()?.header;
+    return await ports.checkpoints.launch(key, holder, {
+      ...launch,
+      ...(trace === undefined ? {} : { trace }),
+    });
   } catch (error) {
     if (!(error instanceof StoreUnavailableError)) throw error;
     return { kind: 'unavailable', stands: error.applied } as const;

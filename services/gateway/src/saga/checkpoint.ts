@@ -72,4 +72,6 @@ export interface CheckpointRecord {
   readonly fingerprint: string;
   readonly charge: AcceptedCharge;
   readonly checkpoint: Checkpoint;
+  /** The trace of the run that accepted the charge, as an X-Ray header; for links only. */
+  readonly trace?: string | undefined;
 }

@@ -6,6 +6,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import type { Random } from '../platform/random.ts';
+import type { Tracing } from '../platform/tracing.ts';
 import type { PaymentServiceProvider } from '../psp/payment-service-provider.ts';
 import type { RecoveryTicketSender } from '../recovery/recovery-ticket-sender.ts';
 
@@ -22,6 +23,7 @@ export interface SagaPorts {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly tracing: Tracing;
   readonly settings: SagaSettings;
 }
 

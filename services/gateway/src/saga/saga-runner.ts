@@ -27,7 +27,26 @@ export type OnTerminal = (response: TerminalResponse) => void;
  * Runs a charge's saga from where it stands until it has ended, or until this run can do no more. The only loop: the
  * first run, a takeover by a client's retry and a recovery all go through it. Never throws.
  */
-export async function runSaga(run: SagaRun, onTerminal: OnTerminal): Promise<RunEnd> {
+export function runSaga(run: SagaRun, onTerminal: OnTerminal): Promise<RunEnd> {
+  const { tracing } = run.ports;
+  const attributes = {
+    'charge.id': run.chargeId,
+    'charge.tenant_id': run.key.tenantId,
+    'charge.takeover': run.takeover,
+    'charge.epoch': run.holder.epoch,
+  };
+  // The run before this one: in another request, in another task, maybe long ago.
+  const links = run.takeover ? [run.record.trace] : [];
+  return tracing.span('charge.run', { attributes, links }, async (span) => {
+    if (run.takeover) span.keep();
+    const end = await runToEnd(run, onTerminal);
+    span.set({ 'charge.outcome': end.kind });
+    if (end.kind !== 'finished') span.keep();
+    return end;
+  });
+}
+
+async function runToEnd(run: SagaRun, onTerminal: OnTerminal): Promise<RunEnd> {
   let end: RunEnd;
   try {
     end = await steps(run, onTerminal);
@@ -51,7 +70,10 @@ async function steps(run: SagaRun, onTerminal: OnTerminal): Promise<RunEnd> {
   let contradictions = 0;
   let told = false;
   for (;;) {
-    const result: StepResult = state === undefined ? await reconcileEvidence(run) : await take(run, state);
+    const result: StepResult =
+      state === undefined
+        ? await traced(run, 'reconcile-evidence', () => reconcileEvidence(run))
+        : await take(run, state);
     switch (result.kind) {
       case 'finished':
       case 'fenced':
@@ -79,7 +101,15 @@ async function take(run: SagaRun, state: SagaState): Promise<StepResult> {
   if (step.needsLease && !run.hasTimeFor(0)) {
     return { kind: 'postponed', reason: `lease-ran-out-before-${step.name}`, resumeAfterMs: 0 };
   }
-  return step.run(run);
+  return traced(run, step.name, () => step.run(run));
+}
+
+function traced(run: SagaRun, step: string, work: () => Promise<StepResult>): Promise<StepResult> {
+  return run.ports.tracing.span(`saga.${step}`, { attributes: { 'saga.step': step } }, async (span) => {
+    const result = await work();
+    span.set({ 'saga.result': result.kind });
+    return result;
+  });
 }
 
 function failureReason(run: SagaRun, error: unknown): string {
