@@ -30,6 +30,7 @@ interface Archive {
   readonly bucketName: string;
   readonly ledgerTable: string;
   readonly graceSeconds: number;
+  readonly requiresLock: boolean;
 }
 
 try {
@@ -46,6 +47,7 @@ async function main(): Promise<number> {
     bucket: new S3VerifiedBucket(archive.s3, archive.bucketName),
     ledger: () => scan(archive),
     region: archive.region,
+    requiresLock: archive.requiresLock,
     archivedBeforeEpochMs: Date.now() - archive.graceSeconds * 1_000,
   });
   const { shards, objects, entries, ledgerEntries, onTheirWay, heldObjects, isLocked, problems } = report;
@@ -97,6 +99,7 @@ function archiveOf(args: readonly string[]): Archive {
     bucketName: names.bucket('audit', region, account),
     ledgerTable: names.table('ledger'),
     graceSeconds: given ?? DEFAULT_GRACE_SECONDS,
+    requiresLock: true,
   };
 }
 
@@ -128,6 +131,8 @@ function localArchive(graceSeconds: number | undefined): Archive {
     bucketName: auditArchiveBucketName,
     ledgerTable: tables.ledger,
     graceSeconds: graceSeconds ?? LOCAL_GRACE_SECONDS,
+    // The emulator knows none.
+    requiresLock: false,
   };
 }
 

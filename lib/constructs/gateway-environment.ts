@@ -35,13 +35,13 @@ export const LEFT_TO_DEFAULT = {
   DATABASE_POOL_SIZE: 'the same in every stage',
   STRIPE_API_BASE: "Stripe's own",
   BRAINTREE_MERCHANT_ID:
-    'no account of Braintree is declared in the stacks yet: tenants there charge through Stripe',
+    'no account of Braintree is declared in the stacks yet: charges of its tenants are refused',
   BRAINTREE_PUBLIC_KEY:
-    'no account of Braintree is declared in the stacks yet: tenants there charge through Stripe',
+    'no account of Braintree is declared in the stacks yet: charges of its tenants are refused',
   BRAINTREE_PRIVATE_KEY:
-    'no account of Braintree is declared in the stacks yet: tenants there charge through Stripe',
+    'no account of Braintree is declared in the stacks yet: charges of its tenants are refused',
   BRAINTREE_ENVIRONMENT:
-    'no account of Braintree is declared in the stacks yet: tenants there charge through Stripe',
+    'no account of Braintree is declared in the stacks yet: charges of its tenants are refused',
   BRAINTREE_API_BASE: "Braintree's own",
   TRACE_SAMPLE_RATIO: 'the same in every stage',
   TOKEN_SEALING_KEYS: 'tokens are sealed by KMS',

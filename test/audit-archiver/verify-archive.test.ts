@@ -23,22 +23,25 @@ class Archive {
   static async written(): Promise<Archive> {
     const archive = new Archive();
     let state: object = {};
-    for (const from of [1, 4, 7]) {
-      const records = streamRecords(from, from + 2);
-      const response = await archiveBatch(windowedEvent(SHARD, records, state), {
-        bucket: archive.#asBucket(),
-        region: TEST_REGION,
-        unreadable: (error) => {
-          throw error;
-        },
-      });
-      state = response.state;
-      for (const { dynamodb } of records) {
-        const image = dynamodb.NewImage as Record<string, { S?: string }>;
-        archive.ledger.set(image.charge_id?.S ?? '', structuredClone(dynamodb.NewImage));
-      }
-    }
+    for (const from of [1, 4, 7]) state = await archive.append(from, from + 2, state);
     return archive;
+  }
+
+  /** Archives the charges from `first` to `last` as one batch. @returns the window's state after it */
+  async append(first: number, last: number, state: object): Promise<object> {
+    const records = streamRecords(first, last);
+    const response = await archiveBatch(windowedEvent(SHARD, records, state), {
+      bucket: this.#asBucket(),
+      region: TEST_REGION,
+      unreadable: (error) => {
+        throw error;
+      },
+    });
+    for (const { dynamodb } of records) {
+      const image = dynamodb.NewImage as Record<string, { S?: string }>;
+      this.ledger.set(image.charge_id?.S ?? '', structuredClone(dynamodb.NewImage));
+    }
+    return response.state;
   }
 
   get keys(): string[] {
@@ -65,6 +68,7 @@ class Archive {
       },
       ledger: () => asynchronously(this.ledger.values()),
       region: TEST_REGION,
+      requiresLock: false,
       archivedBeforeEpochMs: LATER_EPOCH_MS,
       ...options,
     });
@@ -164,6 +168,25 @@ describe('verifying the archive', () => {
     expect(after).not.toBe(between);
   });
 
+  it('takes a batch that was written, and halved because its answer was lost, for no change', async () => {
+    const archive = new Archive();
+    const before = await archive.append(1, 3, {});
+    await archive.append(4, 9, before);
+    const half = await archive.append(4, 6, before);
+    await archive.append(10, 12, await archive.append(7, 9, half));
+    expect(await archive.verify()).toMatchObject({ objects: 5, entries: 12, problems: [] });
+  });
+
+  it('names an object that was slipped in with the right predecessor', async () => {
+    const archive = new Archive();
+    const first = await archive.append(1, 3, {});
+    await archive.append(4, 6, first);
+    await archive.append(7, 9, first);
+    expect(await archive.problems()).toEqual([
+      `${archive.key(1)}: is named by nobody; ${archive.key(2)} names ${archive.key(0)}`,
+    ]);
+  });
+
   it('names an object that cannot be unpacked, and one that holds less than it announces', async () => {
     const archive = await Archive.written();
     archive.rewrite(2, (lines) => lines.slice(0, -1));
@@ -238,6 +261,13 @@ describe('verifying the archive', () => {
       ...{ isLocked: true, heldObjects: 1 },
       problems: [`${archive.key(2)}: is kept by no retention`],
     });
+  });
+
+  it('names every object of a bucket that has no Object Lock, where there must be one', async () => {
+    const archive = await Archive.written();
+    expect(await archive.problems({ requiresLock: true })).toEqual(
+      archive.keys.map((key) => `${key}: its bucket has no Object Lock`),
+    );
   });
 
   it('names an object that has an older version', async () => {

@@ -27,6 +27,8 @@ export interface VerifyOptions {
   readonly bucket: VerifiedBucket;
   /** Every entry of the ledger, by a consistent read, in DynamoDB's own JSON. */
   readonly ledger: () => AsyncIterable<Readonly<Record<string, unknown>>>;
+  /** Whether a bucket without Object Lock is a problem: everywhere but in the local run. */
+  readonly requiresLock: boolean;
   /** Entries of other regions are archived there. */
   readonly region: string;
   /** Entries that were written later than this may be on their way to the archive. Milliseconds since the epoch. */
@@ -158,7 +160,8 @@ class ArchiveWalk {
       this.#problem(`${object.key}: its predecessor ${named.key} is missing`);
     } else if (digest !== named.sha256) {
       this.#problem(`${named.key}: was changed after ${object.key} had named its digest`);
-    } else if (head !== undefined && named.key !== head.key && object.first > head.last) {
+    } else if (head !== undefined && object.first > head.last && lastIn(named.key) !== head.last) {
+      // Of a fork, the mapping's halves are named instead of the whole: they end with the same entry.
       this.#problem(`${head.key}: is named by nobody; ${object.key} names ${named.key}`);
     }
   }
@@ -185,7 +188,10 @@ class ArchiveWalk {
 
   async #checkRetention(key: string): Promise<void> {
     const retention = await this.#options.bucket.retentionOf(key);
-    if (retention === undefined) return;
+    if (retention === undefined) {
+      if (this.#options.requiresLock) this.#problem(`${key}: its bucket has no Object Lock`);
+      return;
+    }
     this.#isLocked = true;
     if (retention.legalHold) this.#counts.heldObjects += 1;
     if (retention.mode === undefined || retention.until === undefined) {
@@ -219,6 +225,11 @@ class ArchiveWalk {
 function inOrderOfTheStream(one: ShardObject, other: ShardObject): number {
   if (one.first !== other.first) return one.first < other.first ? -1 : 1;
   return one.last < other.last ? -1 : 1;
+}
+
+function lastIn(key: string): bigint | undefined {
+  const last = sequenceNumbersIn(key)?.last;
+  return last === undefined ? undefined : BigInt(last);
 }
 
 function nameOf(image: Readonly<Record<string, unknown>>): string {
