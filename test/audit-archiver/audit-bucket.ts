@@ -6,13 +6,12 @@ import {
   DeleteBucketCommand,
   DeleteObjectCommand,
   GetObjectCommand,
-  HeadObjectCommand,
   paginateListObjectsV2,
   PutObjectCommand,
   S3Client,
-  S3ServiceException,
 } from '@aws-sdk/client-s3';
 
+import { askBeforeWriting } from '#audit-archiver/only-if-absent';
 import { TEST_CREDENTIALS, TEST_REGION } from '#test/support/test-aws';
 import { testCloud } from '#test/support/test-cloud';
 
@@ -31,7 +30,8 @@ export class AuditBucket {
   static async create(): Promise<AuditBucket> {
     const bucket = new AuditBucket();
     await bucket.client.send(new CreateBucketCommand({ Bucket: bucket.name }));
-    bucket.#keepWhatStands();
+    askBeforeWriting(bucket.client);
+    bucket.#recordWrites();
     return bucket;
   }
 
@@ -68,30 +68,15 @@ export class AuditBucket {
     this.client.destroy();
   }
 
-  /** The emulator does not know `If-None-Match` on a write, which S3 does: the condition is asked before it. */
-  #keepWhatStands(): void {
+  #recordWrites(): void {
     this.client.middlewareStack.add(
       (next, context) => async (args) => {
-        const { Key, IfNoneMatch } = args.input as { Key?: string; IfNoneMatch?: string };
-        if (context.commandName !== PutObjectCommand.name || Key === undefined) return next(args);
-        if (IfNoneMatch === '*' && (await this.#stands(Key))) {
-          throw new S3ServiceException({ name: 'PreconditionFailed', $fault: 'client', $metadata: {} });
-        }
         const result = await next(args);
-        this.written.push(Key);
+        const { Key } = args.input as { Key?: string };
+        if (context.commandName === PutObjectCommand.name && Key !== undefined) this.written.push(Key);
         return result;
       },
       { step: 'initialize' },
     );
-  }
-
-  async #stands(key: string): Promise<boolean> {
-    try {
-      await this.client.send(new HeadObjectCommand({ Bucket: this.name, Key: key }));
-      return true;
-    } catch (error) {
-      if (error instanceof S3ServiceException && error.$metadata.httpStatusCode === 404) return false;
-      throw error;
-    }
   }
 }

@@ -24,10 +24,6 @@ export const FATES = [
 ] as const;
 export type Fate = (typeof FATES)[number] | 'ok';
 
-/** What goes wrong in a world besides single exchanges. */
-export const WORLD_FAULTS = ['partition', 'store-outage', 'psp-outage', 'region-loss'] as const;
-export type WorldFault = (typeof WORLD_FAULTS)[number];
-
 export interface FaultPlanOptions {
   readonly seed: number;
   /** Share of the exchanges that something happens to. */

@@ -17,10 +17,6 @@ export class VirtualTime {
     return this.#nowMs;
   }
 
-  get isIdle(): boolean {
-    return this.#heap.length === 0;
-  }
-
   /** Milliseconds from now. */
   after(delayMs: number, run: () => void): void {
     this.#push({ atMs: this.#nowMs + Math.max(0, delayMs), order: (this.#order += 1), run });

@@ -168,6 +168,16 @@ describe('sealing by KMS', () => {
     },
   );
 
+  it('asks once for all who wait, so that an outage refuses them together and not one after the other', async () => {
+    kms.failure = { status: 500, name: 'KMSInternalException' };
+    const all = await Promise.allSettled(Array.from({ length: 50 }, () => sealer.seal(TOKEN, aContext())));
+    expect(all.every(({ status }) => status === 'rejected')).toBe(true);
+    // One call and its one repeat.
+    expect(kms.callCount).toBeLessThanOrEqual(2);
+    kms.failure = undefined;
+    await expect(sealer.seal(TOKEN, aContext())).resolves.toBeDefined();
+  });
+
   it('goes on with the data key that it has while KMS is away', async () => {
     await sealer.seal(TOKEN, aContext());
     kms.failure = { status: 500, name: 'KMSInternalException' };

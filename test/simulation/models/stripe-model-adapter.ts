@@ -120,7 +120,6 @@ export class StripeModelAdapter implements PaymentServiceProvider {
       case 'key-mismatch':
         return unknown('key-mismatch', false);
       case 'key-in-use':
-      case 'rate-limited':
         return { kind: 'not_executed', reason: answer.kind };
     }
   }

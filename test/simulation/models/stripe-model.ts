@@ -22,7 +22,7 @@ export interface ModelCharge {
 export type CreateAnswer =
   | { readonly kind: 'approved' | 'processing' | 'declined'; readonly charge: ModelCharge; replayed: boolean }
   | { readonly kind: 'server-error'; readonly replayed: boolean }
-  | { readonly kind: 'key-in-use' | 'key-mismatch' | 'rate-limited' };
+  | { readonly kind: 'key-in-use' | 'key-mismatch' };
 
 interface KeyRecord {
   readonly parameters: string;

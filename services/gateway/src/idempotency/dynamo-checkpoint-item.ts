@@ -174,15 +174,6 @@ export function sealedRecordOf(reader: DynamoItemReader): SealedRecord {
   return { record, sealedPaymentMethod };
 }
 
-/**
- * Where the charge of a launched item stands, for who does not need the payment method.
- *
- * @throws MalformedItemError naming the key and the attribute
- */
-export function checkpointIn(reader: DynamoItemReader): Checkpoint {
-  return checkpointOf(reader);
-}
-
 function chargeOf(reader: DynamoItemReader): Omit<AcceptedCharge, 'paymentMethod'> {
   return {
     amountMinor: reader.integer('amount_minor'),
@@ -201,7 +192,12 @@ function sealedPaymentMethodOf(reader: DynamoItemReader, fingerprint: string): U
   return paymentMethod.text('fingerprint') === fingerprint ? paymentMethod.bytes('sealed') : undefined;
 }
 
-function checkpointOf(reader: DynamoItemReader): Checkpoint {
+/**
+ * Where the charge of a launched item stands.
+ *
+ * @throws MalformedItemError naming the key and the attribute
+ */
+export function checkpointOf(reader: DynamoItemReader): Checkpoint {
   const step = reader.oneOf('step', CHECKPOINT_STEPS);
   switch (step) {
     case 'VALIDATED':

@@ -19,7 +19,7 @@ import type {
   LaunchResult,
 } from './checkpoint-store.ts';
 import {
-  checkpointIn,
+  checkpointOf,
   checkpointReader,
   isLaunched,
   isSameDecision,
@@ -75,7 +75,7 @@ export class DynamoCheckpointStore implements CheckpointStore {
     if (item === undefined) return { kind: 'absent', epoch: 0 };
     const reader = checkpointReader(item);
     if (!isLaunched(reader)) return { kind: 'absent', epoch: reader.integer('epoch') };
-    if (isTerminal(checkpointIn(reader)) && this.isExpired(reader)) {
+    if (isTerminal(checkpointOf(reader)) && this.isExpired(reader)) {
       return { kind: 'absent', epoch: reader.integer('epoch') };
     }
     return { kind: 'present', record: await this.opened(reader) };
@@ -222,6 +222,6 @@ function advancedIfMine(
   if (standing === undefined) return { kind: 'fenced' };
   const reader = checkpointReader(standing);
   if (!isLaunched(reader) || !isMine(reader, holder)) return { kind: 'fenced' };
-  const isMyMove = isSameDecision(checkpointIn(reader), to);
+  const isMyMove = isSameDecision(checkpointOf(reader), to);
   return { kind: isMyMove ? 'advanced' : 'fenced' };
 }

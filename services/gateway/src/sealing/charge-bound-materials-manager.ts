@@ -20,18 +20,20 @@ const SHARED_CONTEXT = { purpose: 'charge-payload' } as const;
  * key (AWS Encryption SDK message format, "Header authentication"). Opening goes the other way round; whether the header
  * names the right charge is for the caller to compare.
  *
- * Calls go one after the other: many at once on a cold cache would each ask KMS.
+ * Who asks for a data key that is being asked for waits for that answer, a failure as well: many at once on a cold cache
+ * would each ask KMS, and an outage of KMS would refuse them one after the other.
  */
 export class ChargeBoundMaterialsManager implements NodeMaterialsManager {
   readonly #caching: NodeMaterialsManager;
-  #last: Promise<unknown> = Promise.resolve();
+  /** Bounded by the charges in flight. */
+  readonly #underWay = new Map<string, Promise<unknown>>();
 
   constructor(caching: NodeMaterialsManager) {
     this.#caching = caching;
   }
 
   async getEncryptionMaterials(request: NodeEncryptionRequest): Promise<NodeEncryptionMaterial> {
-    const shared = await this.#inTurn(() =>
+    const shared = await this.#askOnce('seal', () =>
       this.#caching.getEncryptionMaterials({ ...request, encryptionContext: SHARED_CONTEXT }),
     );
     const [generated] = shared.keyringTrace;
@@ -52,14 +54,26 @@ export class ChargeBoundMaterialsManager implements NodeMaterialsManager {
   }
 
   decryptMaterials(request: NodeDecryptionRequest): Promise<NodeDecryptionMaterial> {
-    return this.#inTurn(() =>
+    const name = request.encryptedDataKeys
+      .map(({ encryptedDataKey }) => Buffer.from(encryptedDataKey).toString('base64'))
+      .join();
+    return this.#askOnce(name, () =>
       this.#caching.decryptMaterials({ ...request, encryptionContext: SHARED_CONTEXT }),
     );
   }
 
-  #inTurn<Materials>(ask: () => Promise<Materials>): Promise<Materials> {
-    const turn = this.#last.then(ask, ask);
-    this.#last = turn.catch(() => undefined);
-    return turn;
+  async #askOnce<Materials>(name: string, ask: () => Promise<Materials>): Promise<Materials> {
+    const underWay = this.#underWay.get(name);
+    if (underWay !== undefined) {
+      await underWay;
+      return ask();
+    }
+    const asked = ask();
+    this.#underWay.set(name, asked);
+    try {
+      return await asked;
+    } finally {
+      this.#underWay.delete(name);
+    }
   }
 }
