@@ -3,7 +3,9 @@ import { EventBridgeClient, PutEventsCommand, type PutEventsRequestEntry } from 
 import { CreateQueueCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { EventBusDefinition } from '#local-cloud/event-bus-definition';
+import { DeliveredEvents, MOST_DELIVERED_EVENTS } from '#local-cloud/delivered-events';
 import { EventBusEndpoint } from '#local-cloud/event-bus-endpoint';
+import type { EventEnvelope } from '#local-cloud/event-delivery';
 import { testCloud } from '#test/support/test-cloud';
 
 const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
@@ -183,5 +185,38 @@ describe('the event bus endpoint', () => {
     expect(second.Entries?.[0]?.ErrorCode).toBe('ThrottlingException');
     expect((await put(payment())).FailedEntryCount).toBe(0);
     expect(await drain(orders)).toHaveLength(2);
+  });
+
+  it('shows what it delivered last, by charge, and on which queues it stands; nothing that it did not take', async () => {
+    await put(
+      payment({ Detail: JSON.stringify({ charge_id: 'ch_2' }) }),
+      payment({ Source: '' }),
+      payment({ Source: 'test', DetailType: 'to.a.broken.target' }),
+      payment({ Source: 'test', DetailType: 'to.nowhere' }),
+    );
+
+    const shown = async (query: string) =>
+      (await (await fetch(`${bus.url}/control/delivered-events${query}`)).json()) as {
+        events: { event: { detail: object }; queueNames: string[]; deliveredAt: string }[];
+      };
+    const { events } = await shown('?charge_id=ch_2');
+    expect(events).toMatchObject([
+      { event: { detail: { charge_id: 'ch_2' } }, queueNames: [orders, everything] },
+    ]);
+    expect(Date.parse(events[0]?.deliveredAt ?? '')).not.toBeNaN();
+    const all = (await shown('')).events.map(({ queueNames }) => queueNames);
+    expect(all).toHaveLength(2);
+    expect(all).toContainEqual([undelivered]);
+  });
+
+  it('forgets the oldest of what it delivered, so that it does not grow for ever', () => {
+    const record = new DeliveredEvents();
+    for (let number = 0; number <= MOST_DELIVERED_EVENTS; number += 1) {
+      const event = { detail: { charge_id: `ch_${number}` } } as unknown as EventEnvelope;
+      record.add({ event, queueNames: [], deliveredAt: '2026-11-22T10:00:00.000Z' });
+    }
+    expect(record.list()).toHaveLength(MOST_DELIVERED_EVENTS);
+    expect(record.list('ch_0')).toEqual([]);
+    expect(record.list('ch_1')).toHaveLength(1);
   });
 });

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { z } from 'zod';
+import { DeliveredEvents } from './delivered-events.ts';
 import type { EventBusDefinition } from './event-bus-definition.ts';
 import { EventDelivery, EventDeliveryError, type EventEnvelope } from './event-delivery.ts';
 import { LOCAL_ACCOUNT } from './local-account.ts';
@@ -44,11 +45,13 @@ type EntryResult = { readonly EventId: string } | EntryFailure;
  * here a kill of the process between the two would lose it, and AWS loses none.
  *
  * A test orders failures by `failNextEntries`, from another process by
- * `POST /control/fail-next-entries {"entries": 2, "errorCode": "InternalFailure"}`.
+ * `POST /control/fail-next-entries {"entries": 2, "errorCode": "InternalFailure"}`. What was delivered last is shown by
+ * `GET /control/delivered-events?charge_id=`, of all charges without the parameter.
  */
 export class EventBusEndpoint {
   readonly #options: EventBusEndpointOptions;
   readonly #delivery: EventDelivery;
+  readonly #delivered = new DeliveredEvents();
   readonly #server: Server;
   #ordered: FailureOrder = { entries: 0, errorCode: 'InternalFailure' };
 
@@ -87,7 +90,10 @@ export class EventBusEndpoint {
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const text = await readBody(request);
-    if (request.method === 'POST' && request.url === '/control/fail-next-entries') {
+    const url = new URL(request.url ?? '/', this.url);
+    if (request.method === 'GET' && url.pathname === '/control/delivered-events') {
+      answer(response, 200, { events: this.#delivered.list(url.searchParams.get('charge_id')) });
+    } else if (request.method === 'POST' && url.pathname === '/control/fail-next-entries') {
       this.failNextEntries(failureOrder.parse(JSON.parse(text)));
       answer(response, 200, {});
     } else if (request.headers['x-amz-target'] === 'AWSEvents.PutEvents') {
@@ -123,7 +129,10 @@ export class EventBusEndpoint {
     const event = this.#envelope(checked);
     try {
       // Rules belong to one bus; on any other bus no rule matches, and the event is taken and goes nowhere.
-      if (checked.busName === this.#options.definition.name) await this.#delivery.deliver(event);
+      if (checked.busName === this.#options.definition.name) {
+        const queueNames = await this.#delivery.deliver(event);
+        this.#delivered.add({ event, queueNames, deliveredAt: new Date().toISOString() });
+      }
       return { EventId: event.id };
     } catch (error) {
       if (!(error instanceof EventDeliveryError)) throw error;

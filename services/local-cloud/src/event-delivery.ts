@@ -49,32 +49,35 @@ export class EventDelivery {
   /**
    * Resolves when every matching target, or its dead-letter queue, holds the event.
    *
+   * @returns the names of the queues that hold it
    * @throws EventDeliveryError
    */
-  async deliver(event: EventEnvelope): Promise<void> {
+  async deliver(event: EventEnvelope): Promise<readonly string[]> {
     const matching = this.#definition.rules.filter((rule) => matchesPattern(rule.pattern, { ...event }));
     const body = JSON.stringify(event);
-    await Promise.all(
+    const holders = await Promise.all(
       matching.flatMap((rule) => rule.targets.map((target) => this.#deliverTo(target, rule.name, body))),
     );
+    return holders.filter((queueName) => queueName !== undefined);
   }
 
   close(): void {
     this.#sqs.destroy();
   }
 
-  async #deliverTo(target: EventTarget, ruleName: string, body: string): Promise<void> {
+  async #deliverTo(target: EventTarget, ruleName: string, body: string): Promise<string | undefined> {
     let lastError: unknown;
     for (let attempt = 1; attempt <= ATTEMPTS_PER_TARGET; attempt += 1) {
       try {
         await this.#send(target.queueName, body);
-        return;
+        return target.queueName;
       } catch (error) {
         lastError = error;
         if (attempt < ATTEMPTS_PER_TARGET) await sleep(RETRY_DELAY_MS * attempt);
       }
     }
     await this.#bury(target, ruleName, body, lastError);
+    return target.deadLetterQueueName;
   }
 
   /** The attributes are those that EventBridge adds, by which a person sees why the message is there. */
