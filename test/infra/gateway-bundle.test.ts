@@ -13,9 +13,10 @@ import { GetQueueUrlCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { gatewayEnvironment } from '#contract/environment';
-import { selfSignedCertificate } from '#gateway/http/self-signed-certificate';
+import { selfSignedCertificate, type TlsIdentity } from '#gateway/http/self-signed-certificate';
 import { chargeBody, newKey } from '#test/support/api-client';
 import { PostgresBehindTls } from '#test/support/postgres-behind-tls';
+import { ServerBehindTls } from '#test/support/server-behind-tls';
 import { startStack, TENANT, type Stack } from '#test/support/stack';
 import { KmsEndpoint, TEST_KEY_ARN } from '#test/support/kms-endpoint';
 import { TEST_CREDENTIALS, TEST_REGION } from '#test/support/test-aws';
@@ -26,14 +27,31 @@ const run = promisify(execFile);
 const COMMAND = ['--enable-source-maps', 'gateway.mjs'];
 
 /** What the SDK reads for itself: in AWS the task's role and the region's own endpoints take its place. */
-function sdkEnvironment({ cloud }: Stack, kms: KmsEndpoint): Record<string, string> {
+function sdkEnvironment(servers: ServersBehindTls, kms: KmsEndpoint): Record<string, string> {
   return {
     AWS_ACCESS_KEY_ID: TEST_CREDENTIALS.accessKeyId,
     AWS_SECRET_ACCESS_KEY: TEST_CREDENTIALS.secretAccessKey,
-    AWS_ENDPOINT_URL_DYNAMODB: cloud.dynamodbEndpoint,
-    AWS_ENDPOINT_URL_SQS: cloud.sqsEndpoint,
-    AWS_ENDPOINT_URL_EVENTBRIDGE: cloud.eventBridgeEndpoint,
+    AWS_ENDPOINT_URL_DYNAMODB: servers.dynamodb.url(),
+    AWS_ENDPOINT_URL_SQS: servers.sqs.url(),
+    AWS_ENDPOINT_URL_EVENTBRIDGE: servers.eventBridge.url(),
     AWS_ENDPOINT_URL_KMS: kms.url,
+  };
+}
+
+/** The emulators as AWS's and Stripe's own endpoints are reached: production takes no other. */
+interface ServersBehindTls {
+  readonly dynamodb: ServerBehindTls;
+  readonly sqs: ServerBehindTls;
+  readonly eventBridge: ServerBehindTls;
+  readonly stripe: ServerBehindTls;
+}
+
+async function behindTls({ cloud }: Stack, identity: TlsIdentity): Promise<ServersBehindTls> {
+  return {
+    dynamodb: await ServerBehindTls.start(cloud.dynamodbEndpoint, identity),
+    sqs: await ServerBehindTls.start(cloud.sqsEndpoint, identity),
+    eventBridge: await ServerBehindTls.start(cloud.eventBridgeEndpoint, identity),
+    stripe: await ServerBehindTls.start(cloud.pspSimulatorUrl, identity),
   };
 }
 
@@ -52,6 +70,7 @@ async function recoveryQueueUrl({ cloud }: Stack): Promise<string> {
 
 async function contractEnvironment(
   stack: Stack,
+  servers: ServersBehindTls,
   databaseUrls: readonly string[],
 ): Promise<Record<string, string>> {
   const { names, eventBus } = stack.cloud.resources;
@@ -65,10 +84,11 @@ async function contractEnvironment(
     TENANTS_TABLE: names.tenantsTable,
     WEBHOOK_EVENTS_TABLE: names.webhookEventsTable,
     EVENT_BUS_NAME: eventBus.name,
-    RECOVERY_QUEUE_URL: await recoveryQueueUrl(stack),
+    // The name in it decides, not the host: requests go to the SDK's endpoint.
+    RECOVERY_QUEUE_URL: (await recoveryQueueUrl(stack)).replace('http:', 'https:'),
     DATABASE_URLS: databaseUrls.join(','),
     TOKEN_KEY_ARN: TEST_KEY_ARN,
-    STRIPE_API_BASE: stack.cloud.pspSimulatorUrl,
+    STRIPE_API_BASE: servers.stripe.url(),
     STRIPE_SECRET_KEY: 'sk_test_local',
     STRIPE_WEBHOOK_SECRET: 'whsec_local',
   };
@@ -90,6 +110,7 @@ describe("the gateway's bundle, without node_modules, in production", () => {
   let databases: PostgresBehindTls[];
   let stack: Stack;
   let kms: KmsEndpoint;
+  let servers: ServersBehindTls;
   let environment: Record<string, string>;
   let gateway: ChildProcess;
   let port: number;
@@ -102,17 +123,19 @@ describe("the gateway's bundle, without node_modules, in production", () => {
     await chmod(folder, 0o555);
     stack = await startStack();
     kms = await KmsEndpoint.start(identity);
+    servers = await behindTls(stack, identity);
     databases = await Promise.all(
       stack.cloud.postgresUrls.map((url) => PostgresBehindTls.start(url, identity)),
     );
     environment = await contractEnvironment(
       stack,
+      servers,
       databases.map(({ url }) => url),
     );
     gateway = spawn(process.execPath, COMMAND, {
       cwd: folder,
       // The image itself sets NODE_EXTRA_CA_CERTS, to the authorities of RDS.
-      env: { ...environment, ...sdkEnvironment(stack, kms), NODE_EXTRA_CA_CERTS: caBundle },
+      env: { ...environment, ...sdkEnvironment(servers, kms), NODE_EXTRA_CA_CERTS: caBundle },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     if (gateway.stdout === null) throw new Error('the gateway has no standard output');
@@ -122,6 +145,7 @@ describe("the gateway's bundle, without node_modules, in production", () => {
     gateway.kill('SIGKILL');
     await Promise.all(databases.map((database) => database.close()));
     await kms.stop();
+    await Promise.all(Object.values(servers).map((server: ServerBehindTls) => server.close()));
     await stack.stop();
     await chmod(folder, 0o755);
     await rm(folder, { recursive: true });

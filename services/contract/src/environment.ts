@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { CONSUMERS } from './events.ts';
+import { isLoopback, isUnverifiedDatabase, unverifiedTransports } from './verified-transport.ts';
 
 /**
  * The environment of each process: infrastructure sets exactly these names, the runtime reads exactly these.
@@ -179,7 +180,19 @@ export type GatewayEnvironment = z.infer<typeof gatewayEnvironment>;
 /** The command that migrates the key store's shards. */
 export const migrationCommandEnvironment = z.object({
   LOG_LEVEL: shared.LOG_LEVEL,
-  DATABASE_URLS: commaSeparatedUrls,
+  /** Over TLS, verified, wherever a URL leads to another machine. */
+  DATABASE_URLS: commaSeparatedUrls.transform((urls, context) =>
+    urls.map((url) => {
+      if (isLoopback(url)) return url;
+      if (isUnverifiedDatabase(url)) {
+        const message = 'must ask for no other sslmode than verify-full of a database on another machine';
+        context.addIssue({ code: 'custom', message });
+      }
+      const verified = new URL(url);
+      verified.searchParams.set('sslmode', 'verify-full');
+      return verified.href;
+    }),
+  ),
 });
 
 const sweeperShared = {
@@ -269,14 +282,19 @@ export class EnvironmentError extends Error {
 /**
  * Reads a process's environment.
  *
- * @throws EnvironmentError naming each variable that is missing or wrong; never with its value, which may be a secret.
+ * @throws EnvironmentError naming each variable that is missing or wrong, and in production each that would let the
+ * process speak to something unverified; never with its value, which may be a secret.
  */
-export function readEnvironment<Schema extends z.ZodType>(
+export function readEnvironment<Schema extends z.ZodObject>(
   schema: Schema,
   environment: Readonly<Record<string, string | undefined>>,
 ): z.infer<Schema> {
   const result = schema.safeParse(environment);
-  if (result.success) return result.data;
-  const problems = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  const problems = (result.error?.issues ?? []).map(({ path, message }) => `${path.join('.')}: ${message}`);
+  if (environment.NODE_ENV === 'production') {
+    const unverified = unverifiedTransports(Object.keys(schema.shape), environment);
+    problems.push(...unverified.map(({ name, message }) => `${name}: ${message}`));
+  }
+  if (result.success && problems.length === 0) return result.data;
   throw new EnvironmentError(`The environment is not usable:\n  ${problems.join('\n  ')}`);
 }

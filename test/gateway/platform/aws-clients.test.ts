@@ -22,7 +22,7 @@ describe('awsClients', () => {
       AWS_ENDPOINT_URL_DYNAMODB: proxy.url,
       AWS_ENDPOINT_URL_EVENTBRIDGE: proxy.url,
     });
-    clients = awsClients({ region: TEST_REGION, requestTimeoutMs: 200 });
+    clients = awsClients({ region: TEST_REGION, requestTimeoutMs: 2_000 });
   });
   afterEach(async () => {
     clients.destroy();
@@ -46,9 +46,11 @@ describe('awsClients', () => {
   });
 
   it('ends an attempt that takes too long, and starts none of its own', async () => {
-    proxy.delay(500);
+    // A first request, so that the one below has its connection and credentials: its time is the server's alone.
+    await expect(read()).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
+    proxy.delay(10_000);
     await expect(read()).rejects.toMatchObject({ name: 'TimeoutError' });
-    expect(proxy.requests).toHaveLength(1);
+    expect(proxy.requests).toHaveLength(2);
   });
 
   it('repeats neither a DynamoDB nor an EventBridge request that was refused for now', async () => {
