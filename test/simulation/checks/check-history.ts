@@ -2,8 +2,7 @@ import type { LedgerEntry } from '#gateway/ledger/ledger-entry';
 
 import { nameOf } from '../models/key-store-model.ts';
 import type { Violation } from '../violation.ts';
-import type { Invocation } from '../world/client.ts';
-import type { World } from '../world/world.ts';
+import type { CheckedInvocation, CheckedWorld } from './checked-world.ts';
 import { LIMITS } from './limits.ts';
 
 const LEGAL_PATHS = new Set([
@@ -30,7 +29,7 @@ export interface Rest {
 /**
  * Holds a world that has come to rest against the invariants of the protocol and against what its clients were told.
  */
-export function checkHistory(world: World, rest: Rest): void {
+export function checkHistory(world: CheckedWorld, rest: Rest): void {
   const violate = (invariant: Violation['invariant'], text: string): void =>
     world.history.violate(world.time.nowMs, invariant, text);
   for (const name of rest.open) violate('I3', `${name} has not ended`);
@@ -48,7 +47,7 @@ export function checkHistory(world: World, rest: Rest): void {
 
 type Violate = (invariant: Violation['invariant'], text: string) => void;
 
-function checkCharge(world: World, chargeId: string, rest: Rest, violate: Violate): void {
+function checkCharge(world: CheckedWorld, chargeId: string, rest: Rest, violate: Violate): void {
   const entries: readonly LedgerEntry[] = world.homeOfCharge(chargeId).stores.ledger.read(chargeId);
   const path = entries.map(({ state }) => state).join(' ');
   if (!LEGAL_PATHS.has(path)) violate('I4', `${chargeId}: the ledger says ${path}`);
@@ -64,7 +63,7 @@ function checkCharge(world: World, chargeId: string, rest: Rest, violate: Violat
   checkEvents(world, chargeId, path, violate);
 }
 
-function checkEvents(world: World, chargeId: string, path: string, violate: Violate): void {
+function checkEvents(world: CheckedWorld, chargeId: string, path: string, violate: Violate): void {
   const events = world.eventsOf(chargeId);
   if (ENDED.has(path) && events.length === 0) violate('I6', `${chargeId}: ended as ${path} without an event`);
   const isContradicted =
@@ -81,7 +80,7 @@ function withoutDate(answer: string): string {
 }
 
 /** Charges at the PSP that no ledger knows. */
-function checkOrphans(world: World, violate: Violate): void {
+function checkOrphans(world: CheckedWorld, violate: Violate): void {
   for (const charge of world.stripe.charges) {
     if (charge.state !== 'captured') continue;
     const { stores, forgotten } = world.homeOfCharge(charge.chargeId);
@@ -96,7 +95,11 @@ function checkOrphans(world: World, violate: Violate): void {
  * register is linearizable exactly if all its final answers are the same bytes, and if nothing that began after a final
  * answer had been given says that there is no charge. So it is checked without a search.
  */
-function checkAnswers(world: World, invocations: readonly Invocation[], violate: Violate): void {
+function checkAnswers(
+  world: CheckedWorld,
+  invocations: readonly CheckedInvocation[],
+  violate: Violate,
+): void {
   const [first] = invocations;
   if (first === undefined) return;
   const { chargeId } = first;
@@ -131,9 +134,9 @@ function checkAnswers(world: World, invocations: readonly Invocation[], violate:
 
 /** Where every request was refused or told that it is another payload, nothing may have been charged. */
 function checkRefusals(
-  world: World,
+  world: CheckedWorld,
   chargeId: string,
-  invocations: readonly Invocation[],
+  invocations: readonly CheckedInvocation[],
   violate: Violate,
 ): void {
   if (!invocations.every(({ answer }) => answer?.kind === 'refused')) return;
@@ -142,6 +145,6 @@ function checkRefusals(
   if (wasCharged) violate('refusal', `${chargeId}: all of its requests were refused, and it was charged`);
 }
 
-function byKey(invocations: readonly Invocation[]): Map<string, Invocation[]> {
+function byKey(invocations: readonly CheckedInvocation[]): Map<string, CheckedInvocation[]> {
   return Map.groupBy(invocations, ({ key }) => nameOf(key));
 }
