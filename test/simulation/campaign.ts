@@ -9,6 +9,9 @@ const CHUNK_HISTORIES = 500;
 /** A chunk takes a second or two; one that takes so long is stuck in a loop that only a mutant makes. */
 const CHUNK_TIMEOUT_MS = 180_000;
 
+/** What a history leaves behind is dead when it ends; with room for several, little of it is ever copied. MiB. */
+const YOUNG_GENERATION = ['--min-semi-space-size=32', '--max-semi-space-size=32'];
+
 export interface CampaignOptions {
   readonly firstSeed: number;
   readonly histories: number;
@@ -17,6 +20,8 @@ export interface CampaignOptions {
   readonly mutants?: readonly string[];
   /** Ends at the first violation. */
   readonly stopsAtFailure?: boolean;
+  /** Ends the campaign early, with a report of what has run. */
+  readonly signal?: AbortSignal;
   readonly onProgress?: (progress: CampaignReport) => void;
 }
 
@@ -24,6 +29,8 @@ export interface CampaignReport {
   readonly histories: number;
   readonly events: number;
   readonly elapsedMs: number;
+  /** Of the workers. */
+  readonly cpuMs: number;
   readonly coverage: Coverage;
   /** By seed. */
   readonly failures: ChunkResult['failures'];
@@ -37,14 +44,15 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
   let next = 0;
   let histories = 0;
   let events = 0;
+  let cpuMs = 0;
   const report = (): CampaignReport => ({
-    ...{ histories, events, coverage },
+    ...{ histories, events, cpuMs, coverage },
     elapsedMs: performance.now() - startedAtMs,
     failures: failures.toSorted((one, other) => one.seed - other.seed),
   });
   const take = (): Chunk | undefined => {
-    if (next >= options.histories || (options.stopsAtFailure === true && failures.length > 0))
-      return undefined;
+    if (next >= options.histories || options.signal?.aborted === true) return undefined;
+    if (options.stopsAtFailure === true && failures.length > 0) return undefined;
     const chunk = {
       firstSeed: options.firstSeed + next,
       histories: Math.min(CHUNK_HISTORIES, options.histories - next),
@@ -53,12 +61,13 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
     return chunk;
   };
   const work = async (): Promise<void> => {
-    const worker = fork(WORKER, [...(options.mutants ?? [])], { execArgv: [] });
+    const worker = fork(WORKER, [...(options.mutants ?? [])], { execArgv: YOUNG_GENERATION });
     try {
       for (let chunk = take(); chunk !== undefined; chunk = take()) {
         const result = await answerOf(worker, chunk);
         histories += result.histories;
         events += result.events;
+        cpuMs += result.cpuMs;
         coverage.merge(result.coverage);
         failures.push(...result.failures);
         options.onProgress?.(report());
@@ -76,7 +85,7 @@ function answerOf(worker: ChildProcess, chunk: Chunk): Promise<ChunkResult> {
   const stuck = setTimeout(() => {
     const violations = [{ invariant: 'bounds', text: 'the histories do not end' }] as const;
     resolve({
-      ...{ histories: 0, events: 0, coverage: {} },
+      ...{ histories: 0, events: 0, cpuMs: 0, coverage: {} },
       failures: [{ seed: chunk.firstSeed, violations }],
     });
   }, CHUNK_TIMEOUT_MS);

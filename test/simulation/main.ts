@@ -57,25 +57,35 @@ async function campaign(options: { seed: number; workers: number; histories: num
   const { seed, workers, histories } = options;
   let shownAtMs = 0;
   const onProgress = (progress: CampaignReport): void => {
-    if (performance.now() - shownAtMs < 500 || !process.stderr.isTTY) return;
+    const { isTTY } = process.stderr;
+    if (performance.now() - shownAtMs < (isTTY ? 500 : 60_000)) return;
     shownAtMs = performance.now();
     const share = progress.histories / histories;
     const bar = '#'.repeat(Math.floor(share * 30)).padEnd(30, '.');
-    process.stderr.write(`\r[${bar}] ${progress.histories} histories, ${rateOf(progress)}/s `);
+    const failures =
+      progress.failures.length === 0 ? '' : `, ${progress.failures.length} violate an invariant`;
+    const line = `[${bar}] ${progress.histories} histories, ${rateOf(progress)}/s${failures}`;
+    process.stderr.write(isTTY ? `\r${line} ` : `${line}\n`);
   };
-  const report = await runCampaign({ firstSeed: seed, histories, workers, onProgress });
+  const interrupted = new AbortController();
+  process.once('SIGINT', () => interrupted.abort());
+  process.once('SIGTERM', () => interrupted.abort());
+  const { signal } = interrupted;
+  const report = await runCampaign({ firstSeed: seed, histories, workers, onProgress, signal });
   if (process.stderr.isTTY) process.stderr.write('\n');
   printCoverage(report.coverage);
   console.log(
-    `${report.histories} histories of seeds ${seed}..${seed + histories - 1}, ${report.events} events, ` +
-      `${(report.elapsedMs / 1_000).toFixed(1)} s with ${workers} workers: ${rateOf(report)} histories a second`,
+    `${report.histories} histories of seeds ${seed}..${seed + report.histories - 1}, ${report.events} events, ` +
+      `${(report.elapsedMs / 1_000).toFixed(1)} s with ${workers} workers: ${rateOf(report)} histories a second, ` +
+      `${Math.round((report.histories / report.cpuMs) * 1_000)} a second of CPU time`,
   );
+  if (signal.aborted) console.log(`interrupted, of ${histories} histories`);
   const missing = EXPECTED_PATHS.filter((path) => report.coverage.count(path) === 0);
   for (const path of missing) console.log(`${RED}never exercised: ${path}${PLAIN}`);
   if (report.failures.length > 0) await explain(report.failures);
   else console.log('no violation');
   const isCovered = missing.length === 0 || histories < ENOUGH_FOR_COVERAGE;
-  return report.failures.length === 0 && isCovered ? 0 : 1;
+  return report.failures.length === 0 && isCovered && !signal.aborted ? 0 : 1;
 }
 
 function rateOf({ histories, elapsedMs }: CampaignReport): number {

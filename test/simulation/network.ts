@@ -31,6 +31,23 @@ export type Exchange<Answer> =
   /** No answer by the deadline; it may have been done, or be done later. */
   | { readonly kind: 'unanswered' };
 
+/** What a process asks of an endpoint. */
+export interface Call<Answer> {
+  readonly process: SimulatedProcess;
+  readonly endpoint: Endpoint;
+  readonly operation: string;
+  /** How long the caller waits. */
+  readonly timeoutMs: number;
+  /** What is done at the other end, at one moment. */
+  readonly apply: () => Answer;
+  /** How long the other end takes for its answer, once it is done. */
+  readonly answerAfterMs?: (answer: Answer) => number;
+}
+
+const UNANSWERED = { kind: 'unanswered' } as const;
+/** Nobody was there to do anything. */
+const NOTHING = Symbol('nothing');
+
 /** An adapter repeats what failed, once, as those of the product do. */
 const STORE_ATTEMPTS = 2;
 const STORE_TIMEOUT_MS = 800;
@@ -58,95 +75,104 @@ export class Network {
    *
    * @throws StoreUnavailableError as the adapters do: `no` only where no attempt can have been applied
    */
-  async callStore<Answer>(
+  callStore<Answer>(
     process: SimulatedProcess,
     endpoint: Endpoint,
     operation: string,
     apply: () => Answer,
   ): Promise<Answer> {
-    let applied: 'no' | 'unknown' = 'no';
-    for (let attempt = 1; attempt <= STORE_ATTEMPTS; attempt += 1) {
-      const exchange = await this.exchange(process, endpoint, operation, STORE_TIMEOUT_MS, apply);
-      if (exchange.kind === 'answered') return exchange.answer;
-      if (exchange.kind === 'unanswered') applied = 'unknown';
-    }
-    throw new StoreUnavailableError(endpoint.name, applied);
+    return new Promise((resolve, reject) => {
+      let applied: 'no' | 'unknown' = 'no';
+      let attempts = 0;
+      const call = { process, endpoint, operation, timeoutMs: STORE_TIMEOUT_MS, apply };
+      const again = (exchange: Exchange<Answer>): void => {
+        if (exchange.kind === 'answered') {
+          resolve(exchange.answer);
+          return;
+        }
+        if (exchange.kind === 'unanswered') applied = 'unknown';
+        if (attempts === STORE_ATTEMPTS) reject(new StoreUnavailableError(endpoint.name, applied));
+        else attempt();
+      };
+      const attempt = (): void => {
+        attempts += 1;
+        this.#send(call, again);
+      };
+      attempt();
+    });
   }
 
-  /**
-   * One exchange.
-   *
-   * @param timeoutMs how long the caller waits
-   * @param apply what is done at the other end, at one moment
-   * @param answerAfterMs how long the other end takes for its answer, once it is done
-   */
-  exchange<Answer>(
-    process: SimulatedProcess,
-    endpoint: Endpoint,
-    operation: string,
-    timeoutMs: number,
-    apply: () => Answer,
-    answerAfterMs: (answer: Answer) => number = () => 0,
-  ): Promise<Exchange<Answer>> {
-    const { time, random, faults, history } = this.#options;
-    const isCut = this.#cut.has(`${process.name} ${endpoint.name}`);
-    const isDown = endpoint.isDown();
-    const drawn = faults.fateOf(operation);
-    // Somebody who is not there refuses, or is silent.
-    const fate: Fate = isDown || isCut ? (random.chance(0.5) ? 'refused' : 'request-lost') : drawn;
+  /** One exchange. */
+  exchange<Answer>(call: Call<Answer>): Promise<Exchange<Answer>> {
+    return new Promise((resolve) => this.#send(call, resolve));
+  }
+
+  #send<Answer>(call: Call<Answer>, hear: (exchange: Exchange<Answer>) => void): void {
+    const { time, random, history } = this.#options;
+    const { process, endpoint, operation, timeoutMs } = call;
+    const fate = this.#fateOf(call);
     const goMs = random.between(1, 5);
     const backMs = random.between(1, 5);
     const slowMs = random.between(20, Math.max(21, Math.floor(timeoutMs * 0.8)));
     const lateMs = timeoutMs + random.between(10, 12_000);
     if (fate !== 'ok') history.record(time.nowMs, process.name, `${operation} @${endpoint.name}: ${fate}`);
-    return new Promise((resolve) => {
-      const answer = (afterMs: number, exchange: Exchange<Answer>): void =>
-        time.after(afterMs, () => process.deliver(() => resolve(exchange)));
-      const arrive = (afterMs: number, then: (answer: Answer) => void): void =>
-        time.after(afterMs, () => {
-          if (endpoint.isDown()) return;
-          const done = apply();
-          history.record(time.nowMs, endpoint.name, operation, () => `for ${process.name}: ${shown(done)}`);
-          then(done);
-        });
-      const unanswered = (): void => answer(timeoutMs, { kind: 'unanswered' });
-      const answered = (done: Answer): void => {
-        const afterMs = backMs + answerAfterMs(done);
-        if (afterMs <= timeoutMs) answer(afterMs, { kind: 'answered', answer: done });
-      };
-      switch (fate) {
-        case 'ok':
-          arrive(goMs, answered);
-          break;
-        case 'slow':
-          arrive(slowMs, answered);
-          break;
-        case 'refused':
-          answer(goMs, { kind: 'refused' });
-          return;
-        case 'request-lost':
-          break;
-        case 'answer-lost':
-          arrive(goMs, () => undefined);
-          break;
-        case 'late':
-          arrive(lateMs, () => undefined);
-          break;
-        case 'crash-before':
-          this.#options.onCrash(process);
-          return;
-        case 'crash-after':
-          arrive(goMs, () => this.#options.onCrash(process, operation));
-          break;
-        case 'pause':
-          arrive(goMs, (done) => {
-            process.pause(random.between(500, this.#options.longestPauseMs));
-            answered(done);
-          });
-          break;
-      }
-      unanswered();
-    });
+    const answer = (afterMs: number, exchange: Exchange<Answer>): void => {
+      time.after(afterMs, () => process.deliver(() => hear(exchange)));
+    };
+    const arrive = (afterMs: number, isHeard: boolean): void => {
+      time.after(afterMs, () => {
+        const done = this.#applied(call);
+        if (done !== NOTHING && fate === 'crash-after') this.#options.onCrash(process, operation);
+        if (done !== NOTHING && fate === 'pause') {
+          process.pause(random.between(500, this.#options.longestPauseMs));
+        }
+        if (!isHeard) return;
+        const answerMs = done === NOTHING ? Infinity : backMs + (call.answerAfterMs?.(done) ?? 0);
+        if (done !== NOTHING && afterMs + answerMs < timeoutMs) {
+          answer(answerMs, { kind: 'answered', answer: done });
+        } else answer(timeoutMs - afterMs, UNANSWERED);
+      });
+    };
+    switch (fate) {
+      case 'ok':
+      case 'pause':
+      case 'crash-after':
+        arrive(goMs, true);
+        return;
+      case 'slow':
+        arrive(slowMs, true);
+        return;
+      case 'refused':
+        answer(goMs, { kind: 'refused' });
+        return;
+      case 'answer-lost':
+      case 'late':
+        arrive(fate === 'late' ? lateMs : goMs, false);
+        answer(timeoutMs, UNANSWERED);
+        return;
+      case 'request-lost':
+        answer(timeoutMs, UNANSWERED);
+        return;
+      case 'crash-before':
+        this.#options.onCrash(process);
+    }
+  }
+
+  #fateOf<Answer>({ process, endpoint, operation }: Call<Answer>): Fate {
+    const { faults, random } = this.#options;
+    const isCut = this.#cut.size > 0 && this.#cut.has(`${process.name} ${endpoint.name}`);
+    const drawn = faults.fateOf(operation);
+    if (!isCut && !endpoint.isDown()) return drawn;
+    // Somebody who is not there refuses, or is silent.
+    return random.chance(0.5) ? 'refused' : 'request-lost';
+  }
+
+  #applied<Answer>({ process, endpoint, operation, apply }: Call<Answer>): Answer | typeof NOTHING {
+    if (endpoint.isDown()) return NOTHING;
+    const { history, time } = this.#options;
+    const done = apply();
+    history.record(time.nowMs, endpoint.name, operation, () => `for ${process.name}: ${shown(done)}`);
+    return done;
   }
 }
 

@@ -40,8 +40,12 @@ export class SimulatedProcess {
   /** Hands something to the process, as soon as it can take it. */
   deliver(message: () => void): void {
     if (!this.isAlive) return;
-    if (this.#isPaused) this.#held.push(message);
-    else message();
+    if (this.#isPaused) {
+      this.#held.push(message);
+      return;
+    }
+    this.#time.wake();
+    message();
   }
 
   crash(): void {
@@ -63,8 +67,11 @@ export class SimulatedProcess {
   #sleep(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
     if (signal?.aborted === true) return Promise.resolve();
     return new Promise((resolve) => {
-      signal?.addEventListener('abort', () => resolve(), { once: true });
-      this.#time.after(delayMs, () => this.deliver(resolve));
+      const timer = this.#time.after(delayMs, () => this.deliver(resolve));
+      signal?.addEventListener('abort', () => {
+        timer.isCancelled = true;
+        resolve();
+      });
     });
   }
 }

@@ -21,11 +21,13 @@ const LONGEST_RECOVERY_MS = 300_000;
 const WATCH_CHECK_INTERVAL_MS = 600_000;
 /** A watch for a late success goes on for the PSP's memory of a key, asking every quarter of an hour. */
 const LONGEST_WATCH_MS = 30 * 3_600_000;
+/** By then a watch has looked four times, long after anything in this world that can still turn up. */
+const SHORT_WATCH_MS = 3_700_000;
 /** Past the retention of keys, and past the time for which an expired row still counts. */
 const AFTER_EXPIRY_MS = [26 * 3_600_000, 52 * 3_600_000];
-/** Share of the histories in which keys come back after they have expired. */
 /** As long as an adapter takes Stripe's memory of a key for safe. */
 const PSP_MEMORY_MS = 22.9 * 3_600_000;
+/** Share of the histories in which watches go on to their end, and keys come back after they have expired. */
 const EXPIRY_SHARE = 0.1;
 /** A world that does so much is stuck in a loop. */
 const MOST_STEPS = 100_000;
@@ -59,13 +61,15 @@ export class Simulation {
   readonly #random: SeededRandom;
   #phase: Phase = 'faults';
   #phaseEndsAtMs = HEAL_AT_MS + LONGEST_REST_MS;
-  #hasExpired = false;
+  #watchingSinceMs = 0;
+  #willExpire: boolean;
   #steps = 0;
 
   constructor({ seed, coverage, keepsEvents = false, reduction = NOTHING_REDUCED }: SimulationOptions) {
     this.seed = seed;
     this.#history = new History({ keepsEvents });
     this.#random = new SeededRandom(mix(seed, 2));
+    this.#willExpire = this.#random.chance(EXPIRY_SHARE);
     this.world = new World(planOf(seed, reduction), this.#history, coverage);
     const { longNightMs } = this.world.plan;
     this.#phaseEndsAtMs += longNightMs;
@@ -108,7 +112,10 @@ export class Simulation {
 
   #isAtRest(): boolean {
     const { world } = this;
-    if (this.#phase === 'watching') return world.homes.every(({ queue }) => queue.pending.length === 0);
+    if (this.#phase === 'watching') {
+      const isLongEnough = !this.#willExpire && world.time.nowMs > this.#watchingSinceMs + SHORT_WATCH_MS;
+      return isLongEnough || world.homes.every(({ queue }) => queue.pending.length === 0);
+    }
     if (world.clients.some(({ isDone, plan }) => !isDone && !this.#isParked(plan.key))) return false;
     return world.homes.every(
       ({ isLost, stores, queue }) =>
@@ -168,10 +175,11 @@ export class Simulation {
         this.#phase = 'watching';
         // Nobody needs the sweeper while only watches are left; a virtual day of it would take its time.
         world.isSweeping = false;
+        this.#watchingSinceMs = time.nowMs;
         this.#phaseEndsAtMs = time.nowMs + LONGEST_WATCH_MS;
         return 0;
       case 'watching':
-        if (this.#random.chance(EXPIRY_SHARE) && !this.#hasExpired) return this.#expire();
+        if (this.#willExpire) return this.#expire();
         this.#end();
         return 0;
       case 'faults':
@@ -182,7 +190,7 @@ export class Simulation {
 
   /** The keys expire, what purges and times to live delete is gone or is not, and the keys come back. */
   #expire(): number {
-    this.#hasExpired = true;
+    this.#willExpire = false;
     const afterMs = this.#random.pick(AFTER_EXPIRY_MS);
     this.world.time.after(afterMs, () => {
       for (const { stores } of this.world.homes) {
@@ -231,11 +239,12 @@ export class Simulation {
         this.world.plan.keys.some((key) => chargeIdOf(key) === chargeId && this.#isParked(key)),
     });
     this.#phase = 'over';
+    this.world.time.wake();
   }
 }
 
 /** Worlds that run side by side: each thing that happens costs a turn of the event loop, which they share. */
-const SIDE_BY_SIDE = 128;
+const SIDE_BY_SIDE = 8;
 
 /**
  * Runs one history for each seed. The worlds share nothing but the event loop, so that each is the same as if it ran

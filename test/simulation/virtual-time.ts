@@ -2,7 +2,11 @@ interface Scheduled {
   readonly atMs: number;
   readonly order: number;
   readonly run: () => void;
+  isCancelled: boolean;
 }
+
+/** What was scheduled, by which it can be called off. */
+export type Timer = Pick<Scheduled, 'isCancelled'>;
 
 /**
  * Virtual time: a heap of what happens when. Nothing waits; the next thing that happens moves the time to its moment.
@@ -11,6 +15,7 @@ interface Scheduled {
 export class VirtualTime {
   #nowMs = 0;
   #order = 0;
+  #wakes = 0;
   readonly #heap: Scheduled[] = [];
 
   get nowMs(): number {
@@ -18,16 +23,31 @@ export class VirtualTime {
   }
 
   /** Milliseconds from now. */
-  after(delayMs: number, run: () => void): void {
-    this.#push({ atMs: this.#nowMs + Math.max(0, delayMs), order: (this.#order += 1), run });
+  after(delayMs: number, run: () => void): Timer {
+    const atMs = this.#nowMs + Math.max(0, delayMs);
+    const timer = { atMs, order: (this.#order += 1), run, isCancelled: false };
+    this.#push(timer);
+    return timer;
   }
 
-  /** Runs what happens next; false where nothing is left. What it wakes runs as microtasks, before the next step. */
+  /** Told by whoever settles a promise: what waits for it runs before anything else happens. */
+  wake(): void {
+    this.#wakes += 1;
+  }
+
+  /**
+   * Runs what happens next, up to and with the first thing that wakes somebody; false where nothing is left. What it
+   * wakes runs as microtasks, before the next step.
+   */
   step(): boolean {
-    const next = this.#pop();
-    if (next === undefined) return false;
-    this.#nowMs = next.atMs;
-    next.run();
+    const wakes = this.#wakes;
+    while (this.#wakes === wakes) {
+      const next = this.#pop();
+      if (next === undefined) return false;
+      if (next.isCancelled) continue;
+      this.#nowMs = next.atMs;
+      next.run();
+    }
     return true;
   }
 

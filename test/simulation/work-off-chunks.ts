@@ -11,6 +11,8 @@ export interface Chunk {
 export interface ChunkResult {
   readonly histories: number;
   readonly events: number;
+  /** Of this process, user and system time. */
+  readonly cpuMs: number;
   readonly coverage: Readonly<Record<string, number>>;
   readonly failures: readonly { readonly seed: number; readonly violations: readonly Violation[] }[];
 }
@@ -20,6 +22,7 @@ export async function runChunk({ firstSeed, histories }: Chunk): Promise<ChunkRe
   const coverage = new Coverage();
   const failures: { seed: number; violations: readonly Violation[] }[] = [];
   let events = 0;
+  const before = process.cpuUsage();
   await simulate(
     Array.from({ length: histories }, (_, index) => firstSeed + index)[Symbol.iterator](),
     (seed) => ({ seed, coverage }),
@@ -29,7 +32,9 @@ export async function runChunk({ firstSeed, histories }: Chunk): Promise<ChunkRe
     },
   );
   failures.sort((one, other) => one.seed - other.seed);
-  return { histories, events, coverage: coverage.toRecord(), failures };
+  const { user, system } = process.cpuUsage(before);
+  const cpuMs = (user + system) / 1_000;
+  return { histories, events, cpuMs, coverage: coverage.toRecord(), failures };
 }
 
 /** Answers each chunk that the parent process sends; ends when it disconnects. */
@@ -37,5 +42,7 @@ export function workOffChunks(): void {
   process.on('message', (chunk: Chunk) => {
     void runChunk(chunk).then((result) => process.send?.(result));
   });
+  // Ctrl-C reaches the whole group; it is the parent that ends a campaign, with a report.
+  process.on('SIGINT', () => undefined);
   process.on('disconnect', () => process.exit(0));
 }

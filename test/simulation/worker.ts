@@ -9,5 +9,7 @@ import { mutantHooks } from './mutants/mutant-hooks.ts';
  */
 const names = process.argv.slice(2);
 if (names.length > 0) registerHooks(mutantHooks(names.flatMap(patchesOf)));
+// Nobody reads the stacks of the errors that histories are full of; a replay of one has them.
+Error.stackTraceLimit = 0;
 const { workOffChunks } = await import('./work-off-chunks.ts');
 workOffChunks();

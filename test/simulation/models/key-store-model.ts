@@ -140,13 +140,12 @@ export class KeyStoreModel {
   /** What the sweeper's scan finds: charges that nobody works on. */
   expiredLeases(): ChargeKey[] {
     const nowMs = this.#nowMs();
-    return this.rows
-      .values()
-      .filter(
-        ({ status, leaseExpiresAtMs, resumeAfterMs }) =>
-          status === 'PROCESSING' && Math.max(leaseExpiresAtMs, resumeAfterMs ?? 0) <= nowMs,
-      )
-      .map(({ key }) => key);
+    const keys: ChargeKey[] = [];
+    for (const { status, leaseExpiresAtMs, resumeAfterMs, key } of this.rows.values()) {
+      const isExpired = Math.max(leaseExpiresAtMs, resumeAfterMs ?? 0) <= nowMs;
+      if (status === 'PROCESSING' && isExpired) keys.push(key);
+    }
+    return keys;
   }
 
   /** What the sweeper's purge deletes. */

@@ -49,18 +49,15 @@ export class StripeModelAdapter implements PaymentServiceProvider {
     const { stripe, network, endpoint, process } = this.#options;
     const timeoutMs = this.#timeoutMs(budget);
     if (timeoutMs < 1) return { kind: 'not_executed', reason: 'no-time-left' };
-    const exchange = await network.exchange(
-      process,
-      endpoint,
-      'psp-charge',
-      timeoutMs,
-      () => {
+    const exchange = await network.exchange({
+      ...{ process, endpoint, operation: 'psp-charge', timeoutMs },
+      apply: () => {
         const created = stripe.create(request);
         if ('charge' in created.answer) this.#options.onCharged(created.answer.charge);
         return created;
       },
-      ({ afterMs }) => afterMs,
-    );
+      answerAfterMs: ({ afterMs }) => afterMs,
+    });
     if (exchange.kind === 'refused') return { kind: 'not_executed', reason: 'not-connected' };
     if (exchange.kind === 'unanswered') return unknown('timeout', false);
     return this.#outcomeOf(exchange.answer.answer, budget);
@@ -142,7 +139,7 @@ export class StripeModelAdapter implements PaymentServiceProvider {
     const { network, endpoint, process } = this.#options;
     const timeoutMs = this.#timeoutMs(budget);
     if (timeoutMs < 1) return { kind: 'unknown', reason: 'no-time-left' };
-    const exchange = await network.exchange(process, endpoint, operation, timeoutMs, apply);
+    const exchange = await network.exchange({ process, endpoint, operation, timeoutMs, apply });
     if (exchange.kind === 'answered') return exchange;
     return { kind: 'unknown', reason: exchange.kind === 'refused' ? 'not-connected' : 'timeout' };
   }

@@ -6,12 +6,14 @@ interface Version<Value> {
 /** A map that remembers when it held what, so that a replica which lags can be taken of it. Values are immutable. */
 export class VersionedMap<Value> {
   readonly #versions = new Map<string, Version<Value>[]>();
+  readonly #latest = new Map<string, Value>();
 
   get(key: string): Value | undefined {
-    return this.#versions.get(key)?.at(-1)?.value;
+    return this.#latest.get(key);
   }
 
   set(key: string, value: Value, atMs: number): void {
+    this.#latest.set(key, value);
     const versions = this.#versions.get(key);
     if (versions === undefined) this.#versions.set(key, [{ atMs, value }]);
     else versions.push({ atMs, value });
@@ -19,14 +21,11 @@ export class VersionedMap<Value> {
 
   delete(key: string): void {
     this.#versions.delete(key);
-  }
-
-  keys(): string[] {
-    return [...this.#versions.keys()];
+    this.#latest.delete(key);
   }
 
   values(): Value[] {
-    return this.keys().flatMap((key) => this.get(key) ?? []);
+    return [...this.#latest.values()];
   }
 
   /** What a replica holds that got everything up to `untilMs` and nothing after it. */

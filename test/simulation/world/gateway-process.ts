@@ -25,23 +25,32 @@ import type { World } from './world.ts';
 /** One task of the gateway: the product's own executor and gate, over the models of what it talks to. */
 export class GatewayProcess {
   readonly process: SimulatedProcess;
-  readonly executor: ChargeExecutor;
-  readonly gate: SagaChargeGate;
   /** What Stripe charged last for this task: who dies now never heard of it. */
   lastCharged: ModelCharge | undefined;
   readonly #world: World;
+  readonly #seed: number;
+  readonly #settings: SagaSettings;
+  /** Made once somebody asks for them: many a task of a world never gets anything to do. */
+  #executor: ChargeExecutor | undefined;
+  #gate: SagaChargeGate | undefined;
 
   constructor(world: World, process: SimulatedProcess, seed: number, settings: SagaSettings) {
     this.#world = world;
     this.process = process;
-    this.executor = new ChargeExecutor(this.#ports(new SeededRandom(seed), settings), {
+    this.#seed = seed;
+    this.#settings = settings;
+  }
+
+  get executor(): ChargeExecutor {
+    this.#executor ??= new ChargeExecutor(this.#ports(new SeededRandom(this.#seed), this.#settings), {
       maximumInFlight: 100,
     });
-    this.gate = new SagaChargeGate(this.executor, { duplicateWaitMs: 4_000 });
+    return this.#executor;
   }
 
   submit(submission: ChargeSubmission): Promise<GateAnswer> {
-    return this.gate.submit(submission);
+    this.#gate ??= new SagaChargeGate(this.executor, { duplicateWaitMs: 4_000 });
+    return this.#gate.submit(submission);
   }
 
   #ports(random: SeededRandom, settings: SagaSettings): SagaPorts {

@@ -85,7 +85,7 @@ export class World {
   readonly #homeByName = new Map<string, Home>();
   readonly #homeByCharge = new Map<string, Home>();
   #incarnations = 0;
-  #isNight = false;
+  #nightEndsAtMs = 0;
 
   constructor(plan: WorldPlan, history: History, coverage: Coverage) {
     this.plan = plan;
@@ -159,7 +159,7 @@ export class World {
     const gateway = this.#gateways[index];
     if (gateway === undefined) return;
     if (after === 'psp-charge') this.#refundedInTheDark(gateway);
-    const restartAfterMs = RESTART_AFTER_MS + (this.#isNight ? this.plan.longNightMs : 0);
+    const restartAfterMs = RESTART_AFTER_MS + Math.max(0, this.#nightEndsAtMs - this.time.nowMs);
     this.time.after(restartAfterMs, () => (this.#gateways[index] = this.#startGateway(process.region)));
   }
 
@@ -217,13 +217,10 @@ export class World {
   #fallAsleep(): void {
     if (!this.faults.happens('long-night', 1)) return;
     this.history.record(this.time.nowMs, 'WORLD', 'no task runs any more');
-    this.#isNight = true;
+    this.#nightEndsAtMs = this.time.nowMs + this.plan.longNightMs;
     for (const { process } of this.#gateways) this.crash(process);
     this.isSweeping = false;
-    this.time.after(this.plan.longNightMs, () => {
-      this.#isNight = false;
-      this.startSweeping();
-    });
+    this.time.after(this.plan.longNightMs, () => this.startSweeping());
   }
 
   #skewMs(): number {
@@ -245,7 +242,10 @@ export class World {
       ({ process }) => process.isAlive && !process.isPaused && process.region === home.region,
     );
     const gateway = gateways[this.random.word() % Math.max(1, gateways.length)];
-    const again = (): void => this.time.after(TICKET_VISIBILITY_MS, () => this.#receive(home, queue, queued));
+    const again = (): void => {
+      const visibleAfterMs = Math.max(TICKET_VISIBILITY_MS, this.#nightEndsAtMs - this.time.nowMs);
+      this.time.after(visibleAfterMs, () => this.#receive(home, queue, queued));
+    };
     if (gateway === undefined || home.isLost) {
       again();
       return;

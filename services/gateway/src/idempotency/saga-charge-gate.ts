@@ -69,7 +69,7 @@ export class SagaChargeGate implements ChargeGate {
     const answered = new AbortController();
     const answer = await Promise.race([
       decision.answer.finally(() => {
-        answered.abort();
+        answered.abort('answered');
       }),
       this.executor.ports.clock.sleep(this.duplicateWaitMs, answered.signal).then(() => undefined),
     ]);

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 import type { PspChargeIdentity } from './payment-service-provider.ts';
 
@@ -11,8 +11,5 @@ export function pspKeyOf(
   identity: PspChargeIdentity,
   purpose: 'charge' | 'void' | 'void-2' | 'void-3',
 ): string {
-  const digest = createHash('sha256')
-    .update(`${identity.tenantId}\n${identity.idempotencyKey}\n${purpose}`)
-    .digest('hex');
-  return `co_${digest}`;
+  return `co_${hash('sha256', `${identity.tenantId}\n${identity.idempotencyKey}\n${purpose}`)}`;
 }

@@ -50,6 +50,9 @@ export function resilienceLimits(attemptTimeoutMs: number): ResilienceLimits {
 /** What the wrapped provider may take beyond its own deadline before it is no longer waited for. */
 const ANSWER_GRACE_MS = 50;
 
+/** Why nobody sleeps on: named, because a default reason is an exception with a stack, on each attempt. */
+const OVER = 'the attempt is over';
+
 type Outcome = ChargeOutcome | LookupOutcome | VoidOutcome;
 type Refusal = Extract<PspFailureReason, 'no-time-left' | 'circuit-open' | 'bulkhead-full'>;
 
@@ -182,6 +185,7 @@ export class ResilientPaymentServiceProvider implements PaymentServiceProvider {
 
   /** One attempt, once the bulkhead has room for it; it gives up its place when the time for an attempt is gone. */
   async #attemptInTurn<Kind extends Outcome>(budget: PspBudget, rules: CallRules<Kind>): Promise<Kind> {
+    if (this.#bulkhead.executionSlots > 0) return this.#bulkhead.execute(() => this.#attempt(budget, rules));
     let turn: 'waiting' | 'taken' | 'given-up' = 'waiting';
     const over = new AbortController();
     const attempt = this.#bulkhead.execute(async () => {
@@ -201,7 +205,7 @@ export class ResilientPaymentServiceProvider implements PaymentServiceProvider {
       if (isBulkheadRejectedError(error)) return rules.refused('bulkhead-full');
       throw error;
     } finally {
-      over.abort();
+      over.abort(OVER);
     }
   }
 
@@ -226,7 +230,7 @@ export class ResilientPaymentServiceProvider implements PaymentServiceProvider {
       this.#logger.error({ psp: this.name, err: error }, 'the PSP adapter threw');
       return rules.unanswered('unexpected-error');
     } finally {
-      over.abort();
+      over.abort(OVER);
     }
   }
 

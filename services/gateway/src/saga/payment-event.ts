@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 import type { EventType, PaymentEventDetail } from '#contract/events';
 
@@ -13,7 +13,7 @@ export function paymentEventOf({ reserved, final }: TerminalEntries): {
   detail: PaymentEventDetail;
 } {
   const status = statusOf(final);
-  const id = createHash('sha256').update(`${reserved.chargeId}\n${status}`).digest('hex').slice(0, 32);
+  const id = hash('sha256', `${reserved.chargeId}\n${status}`).slice(0, 32);
   return {
     type: final.state === 'SETTLED' ? 'payment.completed' : 'payment.failed',
     detail: {
