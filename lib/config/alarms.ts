@@ -13,6 +13,8 @@ export const ALARMS = {
   'no-charge-settles': 'Requests arrive and not one charge settles.',
   'charges-postponed': 'For many charges the PSP gave no outcome in time; their clients got 202.',
   'psp-circuit-open': 'A task has stopped asking the PSP, because it failed too often.',
+  'psp-circuit-stays-open': 'The PSP has been given up on for minutes, not for a moment.',
+  'charge-overhead-high': 'Charges take longer than the PSP explains.',
   'requests-refused': 'Many requests are refused with 503 before anything is written.',
   'takeovers-frequent': 'Many charges are taken over from runs that did not end in time.',
   'executions-fenced': 'Runs were stopped because somebody newer had taken their charges over.',
@@ -21,6 +23,7 @@ export const ALARMS = {
   'webhooks-rejected': 'Webhooks arrive whose signature does not hold.',
   // Recovery
   'expired-leases-piling-up': 'Charges that nobody works on are found faster than they are resumed.',
+  'sweep-backlog-old': 'A charge that nobody works on has waited for minutes to be taken over.',
   'sweeper-not-running': 'No sweep has run: charges whose task died are not found.',
   'sweeper-failing': 'Sweeps fail for at least one shard.',
   'recovery-tickets-failing': 'Charges that were to be resumed fail again and again.',

@@ -1,14 +1,18 @@
-import { Duration } from 'aws-cdk-lib';
+import { Duration, aws_cloudwatch as cloudwatch } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
 
-import { METRICS } from '#contract/metrics';
+import { CIRCUIT_STATES, DISTRIBUTIONS, GAUGES, METRICS } from '#contract/metrics';
 
-import { expression, productCount } from './product-metrics.ts';
+import { expression, productCount, productDistribution, productGauge } from './product-metrics.ts';
 import { RunbookAlarm, type AlarmSurroundings } from './runbook-alarm.ts';
 
 /** Below so many outcomes a minute a share says nothing. */
 const ENOUGH_OUTCOMES = 60;
 const FIVE_MINUTES = Duration.minutes(5);
+/** What 99 of 100 charges may take beside the PSP: two statements, five writes and a read of the stores, and the event. */
+const OVERHEAD_TARGET_MS = 250;
+/** Ten sweeps. */
+const OLD_BACKLOG = Duration.minutes(10);
 
 const settled = () => productCount(METRICS.chargesSettled);
 const voided = () => productCount(METRICS.chargesVoided);
@@ -20,6 +24,7 @@ export class ChargeAlarms extends Construct {
     this.#single(around);
     this.#shares(around);
     this.#recovery(around);
+    this.#latency(around);
     this.#webhooks(around);
   }
 
@@ -39,6 +44,13 @@ export class ChargeAlarms extends Construct {
     new RunbookAlarm(this, 'psp-circuit-open', around, {
       metric: productCount(METRICS.pspCircuitOpened),
       ...once,
+    });
+    new RunbookAlarm(this, 'psp-circuit-stays-open', around, {
+      // Between two probes the circuit is open; an idle task, which has nothing to probe with, says `probing`.
+      metric: productGauge(GAUGES.pspCircuitState),
+      threshold: CIRCUIT_STATES.open,
+      periods: 5,
+      periodsToAlarm: 4,
     });
     new RunbookAlarm(this, 'executions-fenced', around, {
       metric: productCount(METRICS.executionsFenced, FIVE_MINUTES),
@@ -73,6 +85,22 @@ export class ChargeAlarms extends Construct {
     });
   }
 
+  #latency(around: AlarmSurroundings): void {
+    const { chargeOverhead } = DISTRIBUTIONS;
+    new RunbookAlarm(this, 'charge-overhead-high', around, {
+      metric: expression(
+        `IF(charges >= ${ENOUGH_OUTCOMES}, slow, 0)`,
+        {
+          charges: productDistribution(chargeOverhead, cloudwatch.Stats.SAMPLE_COUNT),
+          slow: productDistribution(chargeOverhead, 'p99'),
+        },
+        "Latency over the PSP's, p99, ms",
+      ),
+      threshold: OVERHEAD_TARGET_MS,
+      periods: 5,
+    });
+  }
+
   #webhooks(around: AlarmSurroundings): void {
     new RunbookAlarm(this, 'webhook-unknown-charge', around, {
       metric: productCount(METRICS.webhookUnknownCharges),
@@ -96,6 +124,11 @@ export class ChargeAlarms extends Construct {
       metric: productCount(METRICS.expiredLeasesFound),
       threshold: 100,
       periods: 15,
+    });
+    new RunbookAlarm(this, 'sweep-backlog-old', around, {
+      metric: productGauge(GAUGES.oldestExpiredLeaseAge),
+      threshold: OLD_BACKLOG.toSeconds(),
+      periods: 3,
     });
     new RunbookAlarm(this, 'recovery-tickets-failing', around, {
       metric: productCount(METRICS.recoveryTicketsFailed, FIVE_MINUTES),

@@ -9,9 +9,16 @@ import {
 import { Construct } from 'constructs';
 
 import { CONSUMERS } from '#contract/events';
-import { CONSUMER_METRICS, METRICS } from '#contract/metrics';
+import { CONSUMER_METRICS, DISTRIBUTIONS, GAUGES, METRIC_DIMENSIONS, METRICS } from '#contract/metrics';
 
-import { consumerCount, expression, productCount } from './product-metrics.ts';
+import {
+  consumerCount,
+  expression,
+  productCount,
+  productCountOf,
+  productDistribution,
+  productGauge,
+} from './product-metrics.ts';
 import type { StoreMetrics } from './store-metrics.ts';
 
 export interface OperationsDashboardProps {
@@ -51,7 +58,9 @@ export class OperationsDashboard extends Construct {
             height: 5,
           }),
         ],
+        row(answerGraphs()),
         row(chargeGraphs()),
+        row(pspGraphs()),
         row(entryGraphs(props)),
         row(recoveryGraphs(props)),
         row(queueGraphs(props)),
@@ -77,6 +86,35 @@ function row(graphs: readonly Graph[]): cloudwatch.IWidget[] {
   );
 }
 
+const PERCENTILES = ['p50', 'p95', 'p99'];
+
+function answerGraphs(): Graph[] {
+  const { chargeLatency, chargeOverhead } = DISTRIBUTIONS;
+  const percentiles = (name: typeof chargeLatency | typeof chargeOverhead) =>
+    PERCENTILES.map((statistic) => productDistribution(name, statistic));
+  return [
+    ['Answers to charges', [productCount(METRICS.chargesAnswered)]],
+    [
+      'Answers by outcome',
+      METRIC_DIMENSIONS.Outcome.map((Outcome) => productCountOf(METRICS.chargesAnswered, { Outcome })),
+    ],
+    ['Latency of charges', percentiles(chargeLatency), 'ms'],
+    ["Latency over the PSP's", percentiles(chargeOverhead), 'ms'],
+    ['Charges in flight, of the fullest task', [productGauge(GAUGES.chargesInFlight)]],
+  ];
+}
+
+function pspGraphs(): Graph[] {
+  const psps = METRIC_DIMENSIONS.Psp.map((Psp) => ({ Psp }));
+  const percentilesOf = (statistic: string) =>
+    psps.map((psp) => productDistribution(DISTRIBUTIONS.pspLatency, statistic, psp));
+  return [
+    ['Latency of an attempt at the PSP', PERCENTILES.flatMap(percentilesOf), 'ms'],
+    ['Attempts of unknown outcome', psps.map((psp) => productCountOf(METRICS.pspUnknowns, psp))],
+    ['Circuit: 0 closed, 1 probing, 2 open', psps.map((psp) => productGauge(GAUGES.pspCircuitState, psp))],
+  ];
+}
+
 function chargeGraphs(): Graph[] {
   const counts = (...names: (keyof typeof METRICS)[]) => names.map((name) => productCount(METRICS[name]));
   const unknown = expression(
@@ -92,7 +130,10 @@ function chargeGraphs(): Graph[] {
     ['Outcomes of charges', counts('chargesSettled', 'chargesVoided', 'chargesPostponed', 'chargesParked')],
     ['Without an outcome in time', [unknown], '%'],
     ['Voids and late successes', counts('voidsFailing', 'lateSuccessesVoided')],
-    ['Takeovers, fences, refusals', counts('takeovers', 'executionsFenced', 'requestsRefused')],
+    [
+      'Takeovers, leases run out, fences, refusals',
+      counts('takeovers', 'leasesRunOut', 'executionsFenced', 'requestsRefused'),
+    ],
     ['Circuit of the PSP opened, payloads unreadable', counts('pspCircuitOpened', 'payloadsUnreadable')],
     ['Events', counts('eventsPublished', 'eventPublishFailures')],
   ];
@@ -147,6 +188,7 @@ function entryGraphs({ loadBalancer, targetGroup, service }: OperationsDashboard
 function recoveryGraphs({ sweeper, archiver }: OperationsDashboardProps): Graph[] {
   return [
     ['Backlog of the sweep', [productCount(METRICS.expiredLeasesFound)]],
+    ['Longest wait for a takeover', [productGauge(GAUGES.oldestExpiredLeaseAge)], 's'],
     ['Recovery tickets that failed', [productCount(METRICS.recoveryTicketsFailed)]],
     [
       'Webhooks',

@@ -1,7 +1,16 @@
 import { Duration, aws_cloudwatch as cloudwatch } from 'aws-cdk-lib';
 
 import type { Consumer } from '#contract/events';
-import { METRICS, METRICS_NAMESPACE, type ConsumerMetricName, type MetricName } from '#contract/metrics';
+import {
+  GAUGES,
+  METRICS,
+  METRICS_NAMESPACE,
+  type ConsumerMetricName,
+  type DistributionName,
+  type GaugeName,
+  type MetricDimension,
+  type MetricName,
+} from '#contract/metrics';
 
 const PERIOD = Duration.minutes(1);
 
@@ -10,18 +19,56 @@ const GATEWAY_DIMENSIONS = { Service: 'gateway' };
 const SWEEPER_DIMENSIONS = { service: 'sweeper' };
 
 /** Metrics that the sweeper counts; the gateway counts all others. */
-const SWEEPER_METRICS: readonly MetricName[] = [METRICS.expiredLeasesFound];
+const SWEEPER_METRICS: readonly string[] = [METRICS.expiredLeasesFound, GAUGES.oldestExpiredLeaseAge];
 
 /** Counts of the product itself, of one region, a minute. */
 export function productCount(name: MetricName, period = PERIOD): cloudwatch.Metric {
+  return ownMetric(name, cloudwatch.Stats.SUM, name, {}, period);
+}
+
+/** Counts of one value of a dimension. */
+export function productCountOf(name: MetricName, dimension: MetricDimension): cloudwatch.Metric {
+  return ownMetric(name, cloudwatch.Stats.SUM, labelOf(dimension), dimension);
+}
+
+/** The greatest value of a gauge, over tasks and a minute. */
+export function productGauge(name: GaugeName, dimension?: MetricDimension): cloudwatch.Metric {
+  const label = dimension === undefined ? name : labelOf(dimension);
+  return ownMetric(name, cloudwatch.Stats.MAXIMUM, label, dimension);
+}
+
+/** A percentile such as `p99`, or `SampleCount`, of a distribution in milliseconds. */
+export function productDistribution(
+  name: DistributionName,
+  statistic: string,
+  dimension?: MetricDimension,
+): cloudwatch.Metric {
+  const label = dimension === undefined ? statistic : `${labelOf(dimension)} ${statistic}`;
+  return ownMetric(name, statistic, label, dimension);
+}
+
+function ownMetric(
+  metricName: string,
+  statistic: string,
+  label: string,
+  dimension: MetricDimension | object = {},
+  period = PERIOD,
+): cloudwatch.Metric {
   return new cloudwatch.Metric({
     namespace: METRICS_NAMESPACE,
-    metricName: name,
-    dimensionsMap: SWEEPER_METRICS.includes(name) ? SWEEPER_DIMENSIONS : GATEWAY_DIMENSIONS,
-    statistic: cloudwatch.Stats.SUM,
+    metricName,
+    dimensionsMap: {
+      ...(SWEEPER_METRICS.includes(metricName) ? SWEEPER_DIMENSIONS : GATEWAY_DIMENSIONS),
+      ...dimension,
+    },
+    statistic,
     period,
-    label: name,
+    label,
   });
+}
+
+function labelOf(dimension: MetricDimension): string {
+  return Object.values(dimension).join();
 }
 
 /** A count of one reference consumer: services/consumers/src/main.ts. */

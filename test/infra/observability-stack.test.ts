@@ -3,7 +3,14 @@ import { readFileSync } from 'node:fs';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, it } from '@jest/globals';
 
-import { CONSUMER_METRICS, METRICS, METRICS_NAMESPACE } from '#contract/metrics';
+import {
+  CONSUMER_METRICS,
+  DISTRIBUTIONS,
+  GAUGES,
+  METRIC_DIMENSIONS,
+  METRICS,
+  METRICS_NAMESPACE,
+} from '#contract/metrics';
 import { DEV, PROD, resourcesOf, StageUnderTest } from '#test/support/stage-under-test';
 
 import { ALARMS, deadLetterAlarm } from '../../lib/config/alarms.ts';
@@ -33,6 +40,7 @@ interface AlarmProperties {
 
 const RUNBOOK = readFileSync(new URL('../../docs/runbook.md', import.meta.url), 'utf8');
 const MAXIMUM_METRICS_OF_AN_ALARM = 10;
+const OWN_METRICS = [METRICS, DISTRIBUTIONS, GAUGES].flatMap((names) => Object.values(names));
 
 function alarmsOf(template: Template): AlarmProperties[] {
   return resourcesOf(template, 'AWS::CloudWatch::Alarm').map(
@@ -118,11 +126,11 @@ describe.each(CASES)(
 
     it('look at counts of the product by the names and dimensions that the processes write', () => {
       const own = alarms.flatMap(metricsOf).filter(({ namespace }) => namespace === METRICS_NAMESPACE);
-      const known = new Set<string>([...Object.values(METRICS), 'TasksCrashed']);
+      const known = new Set<string>([...OWN_METRICS, 'TasksCrashed']);
       expect(own.filter(({ name }) => !known.has(name))).toEqual([]);
       for (const { name, dimensions } of own.filter((metric) => metric.name !== 'TasksCrashed')) {
         const service =
-          name === METRICS.expiredLeasesFound
+          name === METRICS.expiredLeasesFound || name === GAUGES.oldestExpiredLeaseAge
             ? { Name: 'service', Value: 'sweeper' }
             : { Name: 'Service', Value: 'gateway' };
         expect(JSON.parse(dimensions)).toEqual([service]);
@@ -174,11 +182,24 @@ describe.each(CASES)('the observability of $stageName in $region', ({ region, st
     for (const [alarmId] of resourcesOf(template, 'AWS::CloudWatch::Alarm')) expect(body).toContain(alarmId);
   });
 
-  it('shows every count of the product', () => {
+  it('shows all that the product measures', () => {
     const [[, dashboard] = []] = resourcesOf(template, 'AWS::CloudWatch::Dashboard');
     const body = JSON.stringify(dashboard?.Properties.DashboardBody);
-    for (const name of Object.values(METRICS)) expect(body).toContain(name);
+    for (const name of OWN_METRICS) expect(body).toContain(name);
     for (const name of Object.values(CONSUMER_METRICS)) expect(body.includes(name)).toBe(stageName === 'dev');
+  });
+
+  it('shows each outcome of charges and each PSP', () => {
+    const [[, dashboard] = []] = resourcesOf(template, 'AWS::CloudWatch::Dashboard');
+    const body = JSON.stringify(dashboard?.Properties.DashboardBody).replaceAll('\\', '');
+    for (const Outcome of METRIC_DIMENSIONS.Outcome) {
+      expect(body).toContain(`"ChargesAnswered","Outcome","${Outcome}","Service","gateway"`);
+    }
+    for (const Psp of METRIC_DIMENSIONS.Psp) {
+      for (const name of ['PspUnknowns', 'PspLatency', 'PspCircuitState']) {
+        expect(body).toContain(`"${name}","Psp","${Psp}","Service","gateway"`);
+      }
+    }
   });
 
   it('watches the lag of the shards that follow in this region, and of no other', () => {

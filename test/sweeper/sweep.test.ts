@@ -2,14 +2,18 @@ import { randomUUID } from 'node:crypto';
 
 import { describe, expect, it } from '@jest/globals';
 
-import { METRICS } from '#contract/metrics';
+import { GAUGES, METRICS } from '#contract/metrics';
 import type { RecoveryTicket } from '#contract/recovery-ticket';
 import type { ExpiredLease } from '#sweeper/expired-lease-scanner';
 import { sweep, type SweepOptions } from '#sweeper/sweep';
 import type { SweptShard } from '#sweeper/swept-shard';
 
 const leases = (count: number): ExpiredLease[] =>
-  Array.from({ length: count }, () => ({ tenantId: 'tenant_a', idempotencyKey: randomUUID() }));
+  Array.from({ length: count }, (_, index) => ({
+    tenantId: 'tenant_a',
+    idempotencyKey: randomUUID(),
+    waitingMs: 1_000 * (count - index),
+  }));
 
 function shard(name: string, parts: Partial<SweptShard>): SweptShard {
   return { name, scan: () => Promise.resolve([]), purge: () => Promise.resolve(0), ...parts };
@@ -17,7 +21,7 @@ function shard(name: string, parts: Partial<SweptShard>): SweptShard {
 
 function options(shards: readonly SweptShard[], changes: Partial<SweepOptions> = {}) {
   const sent: RecoveryTicket[] = [];
-  const counted: [string, number][] = [];
+  const counted: [string, number, string][] = [];
   let nowMs = 0;
   const all: SweepOptions = {
     shards,
@@ -27,7 +31,7 @@ function options(shards: readonly SweptShard[], changes: Partial<SweepOptions> =
         return Promise.resolve([]);
       },
     },
-    count: (metric, value) => counted.push([metric, value]),
+    measure: (metric, value, unit) => counted.push([metric, value, unit]),
     monotonicMs: () => (nowMs += 100),
     batchSize: 100,
     purgeBudgetMs: 10_000,
@@ -44,7 +48,9 @@ describe('sweep', () => {
       shard('one', { scan: (limit) => Promise.resolve(first.slice(0, limit)) }),
       shard('two', { scan: (limit) => Promise.resolve(second.slice(0, limit)) }),
     ]);
-    expect(await sweep(all)).toEqual({ expiredLeasesFound: 3, ticketsSent: 3, rowsPurged: 0, failures: [] });
+    expect(await sweep(all)).toEqual({
+      ...{ expiredLeasesFound: 3, longestWaitMs: 2_000, ticketsSent: 3, rowsPurged: 0, failures: [] },
+    });
     expect(sent).toEqual(
       [...first, ...second].map(({ tenantId, idempotencyKey }) => ({
         tenant_id: tenantId,
@@ -52,13 +58,25 @@ describe('sweep', () => {
         reason: 'lease-expired',
       })),
     );
-    expect(counted).toEqual([[METRICS.expiredLeasesFound, 3]]);
+    expect(counted).toEqual([
+      [METRICS.expiredLeasesFound, 3, 'Count'],
+      [GAUGES.oldestExpiredLeaseAge, 2, 'Seconds'],
+    ]);
   });
 
   it('counts nothing found, too, so that a sweeper that does not run is noticed', async () => {
     const { all, counted } = options([shard('one', {})]);
     await sweep(all);
-    expect(counted).toEqual([[METRICS.expiredLeasesFound, 0]]);
+    expect(counted).toEqual([
+      [METRICS.expiredLeasesFound, 0, 'Count'],
+      [GAUGES.oldestExpiredLeaseAge, 0, 'Seconds'],
+    ]);
+  });
+
+  it('says nothing of how long charges wait where no shard answered', async () => {
+    const { all, counted } = options([shard('down', { scan: () => Promise.reject(new Error('refused')) })]);
+    await sweep(all);
+    expect(counted.map(([metric]) => metric)).toEqual([METRICS.expiredLeasesFound]);
   });
 
   it('asks each shard for so many at most', async () => {
@@ -80,6 +98,7 @@ describe('sweep', () => {
     const reason = 'Error: connection refused';
     expect(await sweep(all)).toEqual({
       expiredLeasesFound: 2,
+      longestWaitMs: 2_000,
       ticketsSent: 2,
       rowsPurged: 5,
       failures: [

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client } from 'pg';
 
+import type { ExpiredLease } from '#sweeper/expired-lease-scanner';
 import { KEPT_AFTER_EXPIRY_MS } from '#sweeper/shard-statements';
 import type { SweptShard } from '#sweeper/swept-shard';
 import { createTestDatabase, type TestDatabase } from '#test/support/test-database';
@@ -14,6 +15,9 @@ export interface SweptShardUnderTest {
 
 const HOUR_MS = 3_600_000;
 const LONG_EXPIRED_MS = -KEPT_AFTER_EXPIRY_MS - HOUR_MS;
+
+const keysOf = (found: readonly ExpiredLease[]) =>
+  found.map(({ tenantId, idempotencyKey }) => ({ tenantId, idempotencyKey }));
 
 /** What the sweeper gets from a shard, by whichever way it reaches it. */
 export function sweptShardContract(
@@ -43,7 +47,7 @@ export function sweptShardContract(
     it('finds a charge in flight whose lease has expired', async () => {
       const tenantId = `it's "tenant" ü:name`;
       const key = await insertKeyRow(database, { leaseExpiresInMs: -1, tenantId });
-      expect(await shard.scan(10)).toEqual([key]);
+      expect(keysOf(await shard.scan(10))).toEqual([key]);
     });
 
     it('leaves alone what is leased, what has ended and what was freed', async () => {
@@ -56,14 +60,24 @@ export function sweptShardContract(
     it('leaves a lease that was given back alone until it is to be resumed', async () => {
       await insertKeyRow(database, { leaseExpiresInMs: -HOUR_MS, resumeAfterInMs: HOUR_MS });
       const due = await insertKeyRow(database, { leaseExpiresInMs: -HOUR_MS, resumeAfterInMs: -1 });
-      expect(await shard.scan(10)).toEqual([due]);
+      expect(keysOf(await shard.scan(10))).toEqual([due]);
     });
 
     it('takes the longest waiting first, and so many at most', async () => {
       const middle = await insertKeyRow(database, { leaseExpiresInMs: -2 * HOUR_MS });
       await insertKeyRow(database, { leaseExpiresInMs: -HOUR_MS });
       const oldest = await insertKeyRow(database, { leaseExpiresInMs: -3 * HOUR_MS });
-      expect(await shard.scan(2)).toEqual([oldest, middle]);
+      expect(keysOf(await shard.scan(2))).toEqual([oldest, middle]);
+    });
+
+    it('says how long each has waited, since its lease or since it was to be resumed', async () => {
+      await insertKeyRow(database, { leaseExpiresInMs: -2 * HOUR_MS });
+      await insertKeyRow(database, { leaseExpiresInMs: -3 * HOUR_MS, resumeAfterInMs: -HOUR_MS });
+      const waits = (await shard.scan(10)).map(({ waitingMs }) => waitingMs);
+      for (const [index, hours] of [2, 1].entries()) {
+        expect(waits[index]).toBeGreaterThanOrEqual(hours * HOUR_MS);
+        expect(waits[index]).toBeLessThan(hours * HOUR_MS + HOUR_MS / 2);
+      }
     });
 
     it('changes nothing by looking', async () => {

@@ -1,5 +1,5 @@
 import type { GatewayEnvironment } from '#contract/environment';
-import { METRICS } from '#contract/metrics';
+import { GAUGES, METRICS } from '#contract/metrics';
 
 import { EventBridgeEventPublisher } from './events/eventbridge-event-publisher.ts';
 import { createHttpApp, type HttpAppDependencies } from './http/http-app.ts';
@@ -75,6 +75,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const parts = buildParts(options);
   const executor = new ChargeExecutor(parts.ports, { maximumInFlight: environment.MAX_CHARGES_IN_FLIGHT });
   const { clock, random, logger, metrics, ledger, tracing } = parts.ports;
+  metrics.gauge(GAUGES.chargesInFlight, () => executor.chargesInFlight);
   const { DUPLICATE_WAIT_MS: duplicateWaitMs } = environment;
   const gate = new TracedChargeGate(new SagaChargeGate(executor, { duplicateWaitMs }), tracing);
   const app = createHttpApp({

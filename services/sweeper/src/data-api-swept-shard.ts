@@ -32,9 +32,10 @@ export class DataApiSweptShard implements SweptShard {
 
   async scan(limit: number): Promise<readonly ExpiredLease[]> {
     const { records } = await this.#execute(SCAN, { limit });
-    return (records ?? []).map(([tenantId, idempotencyKey]) => ({
+    return (records ?? []).map(([tenantId, idempotencyKey, waitingMs]) => ({
       tenantId: textOf(tenantId),
       idempotencyKey: textOf(idempotencyKey),
+      waitingMs: numberOf(waitingMs),
     }));
   }
 
@@ -55,6 +56,12 @@ export class DataApiSweptShard implements SweptShard {
       }),
     );
   }
+}
+
+function numberOf(field: Field | undefined): number {
+  if (field?.doubleValue === undefined)
+    throw new TypeError('the RDS Data API gave a field that is no number');
+  return field.doubleValue;
 }
 
 function textOf(field: Field | undefined): string {

@@ -2,6 +2,8 @@
 export interface ExpiredLease {
   readonly tenantId: string;
   readonly idempotencyKey: string;
+  /** Since it could have been taken over, on the database's clock. */
+  readonly waitingMs: number;
 }
 
 /** Finds the charges of one shard that somebody has to take over. */

@@ -56,7 +56,8 @@ export async function handler(event: unknown = {}): Promise<SweepReport> {
   const report = await sweep({
     shards: shardsOf(sweepRequest.parse(event)),
     tickets,
-    count: (metric, value) => process.stdout.write(`${emfMetricLine(metric, value, Date.now())}\n`),
+    measure: (metric, value, unit) =>
+      process.stdout.write(`${emfMetricLine(metric, value, unit, Date.now())}\n`),
     monotonicMs: () => performance.now(),
     batchSize: environment.SWEEP_BATCH_SIZE,
     purgeBudgetMs: PURGE_BUDGET_MS,

@@ -61,8 +61,8 @@ while (!stopping.signal.aborted) {
   const report = await sweep({
     shards,
     tickets,
-    count: (metric, value) => {
-      if (value > 0) process.stdout.write(`${emfMetricLine(metric, value, Date.now())}\n`);
+    measure: (metric, value, unit) => {
+      if (value > 0) process.stdout.write(`${emfMetricLine(metric, value, unit, Date.now())}\n`);
     },
     monotonicMs: () => performance.now(),
     batchSize: environment.SWEEP_BATCH_SIZE,

@@ -4,6 +4,12 @@ import type { ExpiredLease } from './expired-lease-scanner.ts';
 import { KEPT_AFTER_EXPIRY_MS, positional, PURGE, SCAN } from './shard-statements.ts';
 import type { SweptShard } from './swept-shard.ts';
 
+interface ScannedRow {
+  readonly tenant_id: string;
+  readonly idempotency_key: string;
+  readonly waiting_ms: number;
+}
+
 /** SweptShard over a pool of `pg`, whose owner closes it. */
 export class PgSweptShard implements SweptShard {
   readonly name: string;
@@ -15,10 +21,12 @@ export class PgSweptShard implements SweptShard {
   }
 
   async scan(limit: number): Promise<readonly ExpiredLease[]> {
-    const { rows } = await this.#pool.query<{ tenant_id: string; idempotency_key: string }>(
-      positional(SCAN, { limit }),
-    );
-    return rows.map((row) => ({ tenantId: row.tenant_id, idempotencyKey: row.idempotency_key }));
+    const { rows } = await this.#pool.query<ScannedRow>(positional(SCAN, { limit }));
+    return rows.map((row) => ({
+      tenantId: row.tenant_id,
+      idempotencyKey: row.idempotency_key,
+      waitingMs: row.waiting_ms,
+    }));
   }
 
   async purge(limit: number): Promise<number> {

@@ -8,7 +8,8 @@
 
 /** Walks the index `idempotency_keys_sweepable`, which holds what is in flight only, in its order. */
 export const SCAN = `
-select tenant_id, cast(idempotency_key as text) as idempotency_key
+select tenant_id, cast(idempotency_key as text) as idempotency_key,
+  cast(1000 * extract(epoch from statement_timestamp() - greatest(lease_expires_at, resume_after)) as float8) as waiting_ms
 from idempotency_keys
 where status = 'PROCESSING' and greatest(lease_expires_at, resume_after) <= statement_timestamp()
 order by greatest(lease_expires_at, resume_after)

@@ -1,4 +1,4 @@
-import { METRICS, type MetricName } from '#contract/metrics';
+import { GAUGES, METRICS, type GaugeName, type MetricName } from '#contract/metrics';
 import type { RecoveryTicket } from '#contract/recovery-ticket';
 
 import type { ExpiredLease } from './expired-lease-scanner.ts';
@@ -8,7 +8,7 @@ import type { TicketQueue } from './ticket-queue.ts';
 export interface SweepOptions {
   readonly shards: readonly SweptShard[];
   readonly tickets: TicketQueue;
-  readonly count: (metric: MetricName, value: number) => void;
+  readonly measure: (metric: MetricName | GaugeName, value: number, unit: 'Count' | 'Seconds') => void;
   readonly monotonicMs: () => number;
   /** Expired leases that one sweep takes from one shard at most. */
   readonly batchSize: number;
@@ -18,6 +18,8 @@ export interface SweepOptions {
 
 export interface SweepReport {
   readonly expiredLeasesFound: number;
+  /** Of the charge among them that waits longest; 0 where none does. */
+  readonly longestWaitMs: number;
   readonly ticketsSent: number;
   readonly rowsPurged: number;
   /** Empty when the sweep did all that it should. */
@@ -48,22 +50,33 @@ export async function sweep(options: SweepOptions): Promise<SweepReport> {
   const report: SweepReport = {
     expiredLeasesFound: sum(({ expiredLeasesFound }) => expiredLeasesFound),
     ticketsSent: sum(({ ticketsSent }) => ticketsSent),
+    longestWaitMs: Math.max(0, ...reports.map(({ longestWaitMs }) => longestWaitMs)),
     rowsPurged: sum(({ rowsPurged }) => rowsPurged),
     failures: reports.flatMap(({ failures }) => failures),
   };
-  options.count(METRICS.expiredLeasesFound, report.expiredLeasesFound);
+  options.measure(METRICS.expiredLeasesFound, report.expiredLeasesFound, 'Count');
+  // Of shards that did not answer nothing is known: a 0 would say that nobody waits there.
+  if (reports.some(({ isScanned }) => isScanned)) {
+    options.measure(GAUGES.oldestExpiredLeaseAge, Math.round(report.longestWaitMs / 1_000), 'Seconds');
+  }
   return report;
 }
 
-async function sweepShard(shard: SweptShard, options: SweepOptions, startedMs: number): Promise<SweepReport> {
+async function sweepShard(
+  shard: SweptShard,
+  options: SweepOptions,
+  startedMs: number,
+): Promise<SweepReport & { readonly isScanned: boolean }> {
   const failures: SweepFailure[] = [];
   const fail = (step: SweepFailure['step'], reason: unknown) =>
     failures.push({ shard: shard.name, step, reason: reasonOf(reason) });
 
   let leases: readonly ExpiredLease[] = [];
   let ticketsSent = 0;
+  let isScanned = false;
   try {
     leases = await shard.scan(options.batchSize);
+    isScanned = true;
   } catch (error) {
     fail('scan', error);
   }
@@ -85,7 +98,8 @@ async function sweepShard(shard: SweptShard, options: SweepOptions, startedMs: n
   } catch (error) {
     fail('purge', error);
   }
-  return { expiredLeasesFound: leases.length, ticketsSent, rowsPurged, failures };
+  const longestWaitMs = Math.max(0, ...leases.map(({ waitingMs }) => waitingMs));
+  return { expiredLeasesFound: leases.length, longestWaitMs, ticketsSent, rowsPurged, failures, isScanned };
 }
 
 function ticketFor({ tenantId, idempotencyKey }: ExpiredLease): RecoveryTicket {

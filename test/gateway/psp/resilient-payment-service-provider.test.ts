@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 
+import { CIRCUIT_STATES, DISTRIBUTIONS, GAUGES, METRICS, pspDimension } from '#contract/metrics';
 import type { Clock } from '#gateway/platform/clock';
 import type {
   ChargeOutcome,
@@ -227,6 +228,48 @@ describe('retries', () => {
   });
 });
 
+describe('what is measured', () => {
+  const psp = pspDimension('scripted');
+
+  it('is how long each attempt took, and how many are of unknown outcome', async () => {
+    const provider = scripted(inTurn(timeout, refused('rate-limited'), approved));
+    await provider.psp.charge(request, provider.budget(10_000));
+    expect(provider.metrics.recorded(DISTRIBUTIONS.pspLatency, psp)).toEqual([10, 10, 10]);
+    expect(provider.metrics.of(METRICS.pspUnknowns, psp)).toBe(1);
+  });
+
+  it('is the time that the PSP cost a charge: its attempts and the pauses after those that failed', async () => {
+    const { clock, ...provider } = scripted(inTurn(timeout, approved));
+    let spentMs = 0;
+    const budget = {
+      ...provider.budget(10_000),
+      onTimeSpent: (durationMs: number) => {
+        spentMs += durationMs;
+      },
+    };
+    const startedMs = clock.monotonicMs();
+    await provider.psp.charge(request, budget);
+    expect(spentMs).toBeGreaterThan(20);
+    expect(spentMs).toBeCloseTo(clock.monotonicMs() - startedMs, 6);
+  });
+
+  it('leaves out what a charge waits for its turn', async () => {
+    const provider = scripted(() => ({ outcome: approved, takesMs: 100 }), { maximumConcurrent: 1 });
+    const spent = [0, 0, 0];
+    await Promise.all(
+      spent.map((_, index) =>
+        provider.psp.charge(request, {
+          ...provider.budget(10_000),
+          onTimeSpent: (durationMs) => {
+            spent[index] = (spent[index] ?? 0) + durationMs;
+          },
+        }),
+      ),
+    );
+    expect(spent).toEqual([100, 100, 100]);
+  });
+});
+
 describe('the circuit', () => {
   const circuit = { windowCalls: 8, minimumCalls: 4, failureShare: 0.5, openMs: 5000 };
   const oneAttempt = 1000;
@@ -253,6 +296,16 @@ describe('the circuit', () => {
     });
     expect(await psp.void(request, 'pi_1', budget(oneAttempt))).toMatchObject({ reason: 'circuit-open' });
     expect(inner.attempts).toHaveLength(4);
+  });
+
+  it('tells its state: open, probing as soon as a call may try, closed again after it', async () => {
+    const { psp, clock, metrics, budget } = await opened(() => approved);
+    const state = () => metrics.gaugeOf(GAUGES.pspCircuitState, pspDimension('scripted'));
+    expect(state()).toBe(CIRCUIT_STATES.open);
+    clock.advance(5000);
+    expect(state()).toBe(CIRCUIT_STATES.probing);
+    await psp.charge(request, budget(oneAttempt));
+    expect(state()).toBe(CIRCUIT_STATES.closed);
   });
 
   it('leaves a charge unknown that had been sent before it opened', async () => {

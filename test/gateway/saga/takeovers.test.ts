@@ -39,6 +39,17 @@ describe('a run that is not alone', () => {
     );
   });
 
+  it('starts nothing when its lease has run out, counts that, and leaves the charge to be taken over', async () => {
+    const key = harness.newKey();
+    const before = harness.metrics.of(METRICS.leasesRunOut);
+    const late = harness.task({ settings: { leaseMs: 1 } });
+    expect(await late.submit({ key })).toMatchObject({ kind: 'processing' });
+    expect(harness.metrics.of(METRICS.leasesRunOut)).toBe(before + 1);
+    expect(await harness.createCalls(key)).toBe(0);
+    await harness.task().resume(key);
+    expect(await harness.ledgerStates(key)).toEqual(['RESERVED', 'SETTLED']);
+  });
+
   it('cannot launch a key that was freed under it (rule 20)', async () => {
     const key = harness.newKey();
     const asleep = new Interruption();

@@ -153,4 +153,14 @@ describe('an outcome that the PSP does not tell', () => {
     expect(await harness.createCalls(key)).toBe(sentBefore);
     expect(await harness.netCharged(key)).toBe(1_999);
   });
+
+  it('is told with how long the PSP kept the request waiting, and not to those that waited for its answer', async () => {
+    const key = harness.newKey();
+    await harness.psp.setFault({ mode: 'hang' });
+    const task = harness.task({ duplicateWaitMs: 60_000 });
+    const [first, duplicate] = await Promise.all([task.submit({ key }), task.submit({ key })]);
+    expect(first.kind === 'processing' && first.pspMs).toBeGreaterThan(500);
+    expect(duplicate).toMatchObject({ kind: 'processing' });
+    expect(duplicate).not.toHaveProperty('pspMs');
+  });
 });

@@ -56,7 +56,11 @@ export class GatewayProcess {
   #ports(random: SeededRandom, settings: SagaSettings): SagaPorts {
     const { process } = this;
     const { clock } = process;
-    const metrics = { count: (name: MetricName) => this.#world.coverage.hit(`metric ${name}`) };
+    const metrics = {
+      count: (name: MetricName) => this.#world.coverage.hit(`metric ${name}`),
+      record: () => undefined,
+      gauge: () => undefined,
+    };
     const logger = this.#logger();
     const adapter = new StripeModelAdapter({
       stripe: this.#world.stripe,

@@ -5,12 +5,14 @@ import { chargeIdOf, type ChargeKey } from '../idempotency/charge-key.ts';
 import { fingerprintOf } from '../idempotency/fingerprint.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Clock } from '../platform/clock.ts';
+import type { Metrics } from '../platform/metrics.ts';
 import type { AcceptedCharge } from '../saga/accepted-charge.ts';
 import { processingView } from '../saga/charge-view.ts';
 import { InvalidChargeError, validateCharge, type ChargeRequest } from '../saga/steps/validate-charge.ts';
 import type { Tenant, TenantDirectory } from '../tenants/tenant.ts';
 import { authenticate } from './authenticate.ts';
 import { readIdempotencyKey } from './idempotency-key.ts';
+import { measureAnswer } from './measure-answer.ts';
 import { chargeRequestOf, parseChargeRequest } from './parse-charge-request.ts';
 import { readJsonBody, type BodyLimits } from './read-json-body.ts';
 import { contextOf } from './request-context.ts';
@@ -23,25 +25,34 @@ export interface CreateChargeDependencies {
   readonly ledger: Ledger;
   readonly tenants: TenantDirectory;
   readonly clock: Clock;
+  readonly metrics: Metrics;
 }
 
 /** `POST /v1/charges`. Everything before the gate refuses without having written anything. */
 export function createCharge(dependencies: CreateChargeDependencies, bodyLimits: BodyLimits): RequestHandler {
   return async (req, res) => {
+    const { clock, gate, metrics } = dependencies;
+    const startedMs = clock.monotonicMs();
     const context = contextOf(res);
     const tenant = await authenticate(req, res, dependencies.tenants);
     const key: ChargeKey = { tenantId: tenant.tenantId, idempotencyKey: readIdempotencyKey(req) };
     res.setHeader('Idempotency-Key', key.idempotencyKey);
     context.chargeId = chargeIdOf(key);
 
-    const body = parseChargeRequest(await readJsonBody(req, bodyLimits));
+    // How long a client takes to send is not the product's latency.
+    const readingFromMs = clock.monotonicMs();
+    const json = await readJsonBody(req, bodyLimits);
+    const readingMs = clock.monotonicMs() - readingFromMs;
+    const body = parseChargeRequest(json);
     const charge = await accept(chargeRequestOf(body), tenant, context.chargeId, dependencies);
     const fingerprint = fingerprintOf('POST', CHARGES_PATH, body);
 
     // From here on a client that disconnects stops nothing (protocol rule 13).
-    const submission = dependencies.gate.submit({ key, fingerprint, charge });
+    const submission = gate.submit({ key, fingerprint, charge });
     context.work = submission;
-    sendAnswer(req, res, key, await submission);
+    const answer = await submission;
+    sendAnswer(req, res, key, answer);
+    measureAnswer(metrics, answer, clock.monotonicMs() - startedMs - readingMs);
   };
 }
 

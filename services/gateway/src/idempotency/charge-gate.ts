@@ -17,11 +17,22 @@ export interface ChargeSubmission {
   readonly charge: AcceptedCharge;
 }
 
+/** `pspMs`: how long this request's own run waited for the PSP; absent where it was not this request that ran. */
 export type GateAnswer =
   /** 201 or 402. */
-  | { readonly kind: 'terminal'; readonly response: TerminalResponse; readonly replayed: boolean }
+  | {
+      readonly kind: 'terminal';
+      readonly response: TerminalResponse;
+      readonly replayed: boolean;
+      readonly pspMs?: number;
+    }
   /** 202: accepted, the outcome is not known yet. */
-  | { readonly kind: 'processing'; readonly charge: AcceptedCharge; readonly retryAfterSeconds: number }
+  | {
+      readonly kind: 'processing';
+      readonly charge: AcceptedCharge;
+      readonly retryAfterSeconds: number;
+      readonly pspMs?: number;
+    }
   /** 409. */
   | { readonly kind: 'in_flight'; readonly retryAfterSeconds: number }
   /** 422. */

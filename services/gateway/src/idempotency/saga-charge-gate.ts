@@ -74,7 +74,7 @@ export class SagaChargeGate implements ChargeGate {
       this.executor.ports.clock.sleep(this.duplicateWaitMs, answered.signal).then(() => undefined),
     ]);
     if (answer === undefined) return { kind: 'in_flight', retryAfterSeconds: 1 };
-    return answer.kind === 'terminal' ? { ...answer, replayed: true } : answer;
+    return asDuplicate(answer);
   }
 
   private async decide(submission: ChargeSubmission, waitUntilMonotonicMs: number): Promise<GateAnswer> {
@@ -163,13 +163,14 @@ export class SagaChargeGate implements ChargeGate {
         resolve(run.fingerprint === submission.fingerprint ? given : { kind: 'mismatch' });
       };
       const onTerminal = (response: TerminalResponse) => {
-        answer({ kind: 'terminal', response, replayed: !run.ended });
+        answer({ kind: 'terminal', response, replayed: !run.ended, pspMs: run.pspMs });
       };
       void this.executor
         .run(run, onTerminal)
         .then((end) => {
           const afterMs = end.kind === 'postponed' ? end.resumeAfterMs : 0;
-          answer({ kind: 'processing', charge: run.charge, retryAfterSeconds: retryAfter(afterMs) });
+          const retryAfterSeconds = retryAfter(afterMs);
+          answer({ kind: 'processing', charge: run.charge, retryAfterSeconds, pspMs: run.pspMs });
         })
         .finally(giveBackPlace);
     });
@@ -299,6 +300,14 @@ export class SagaChargeGate implements ChargeGate {
     this.executor.ports.logger.error({ err: error, chargeId }, 'request failed: defect');
     return OUTCOME_UNKNOWN;
   }
+}
+
+/** What a request ran is not run by those that share its answer. */
+function asDuplicate(answer: GateAnswer): GateAnswer {
+  if (answer.kind === 'terminal') return replay(answer.response);
+  if (answer.kind !== 'processing') return answer;
+  const { kind, charge, retryAfterSeconds } = answer;
+  return { kind, charge, retryAfterSeconds };
 }
 
 function replay(response: TerminalResponse): GateAnswer {

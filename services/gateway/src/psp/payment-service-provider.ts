@@ -53,6 +53,8 @@ export interface PspChargeRequest extends PspChargeIdentity {
 export interface PspBudget {
   /** On the monotonic clock: no attempt starts that could not end before. */
   readonly deadlineMonotonicMs: number;
+  /** Told how long the PSP took, its failures and the pauses after them included, and our own queue not. */
+  readonly onTimeSpent?: (durationMs: number) => void;
 }
 
 /** Protocol rule 1. `unknown` and `not_executed` are never stored as an answer. */

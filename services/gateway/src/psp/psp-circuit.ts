@@ -7,6 +7,8 @@ import {
   isBrokenCircuitError,
 } from 'cockatiel';
 
+import type { CircuitState as CircuitStateName } from '#contract/metrics';
+
 import type { Clock } from '../platform/clock.ts';
 
 export interface CircuitLimits {
@@ -57,6 +59,11 @@ export class PspCircuit {
     if (state === CircuitState.Closed) return true;
     // Once it is time for the probe, a charge has to be taken on for it, or the circuit would stay open for ever.
     return state === CircuitState.Open && this.#isTimeToProbe();
+  }
+
+  get state(): CircuitStateName {
+    if (this.#policy.state === CircuitState.Closed) return 'closed';
+    return this.#policy.state === CircuitState.HalfOpen || this.#isTimeToProbe() ? 'probing' : 'open';
   }
 
   /** @returns what `call` resolves to, or `open` where it was not made */

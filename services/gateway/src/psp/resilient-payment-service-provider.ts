@@ -1,6 +1,6 @@
 import { bulkhead, isBulkheadRejectedError } from 'cockatiel';
 
-import { METRICS } from '#contract/metrics';
+import { CIRCUIT_STATES, DISTRIBUTIONS, GAUGES, METRICS, pspDimension } from '#contract/metrics';
 
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
@@ -84,6 +84,7 @@ export class ResilientPaymentServiceProvider implements PaymentServiceProvider {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #logger: Logger;
+  readonly #metrics: Metrics;
   readonly #tracing: Tracing;
   readonly #circuit: PspCircuit;
   readonly #bulkhead;
@@ -107,12 +108,15 @@ export class ResilientPaymentServiceProvider implements PaymentServiceProvider {
     this.#clock = ports.clock;
     this.#random = ports.random;
     this.#logger = ports.logger;
+    this.#metrics = ports.metrics;
     this.#tracing = ports.tracing ?? NO_TRACING;
     this.#bulkhead = bulkhead(limits.maximumConcurrent, limits.maximumQueued);
     this.#circuit = new PspCircuit(limits.circuit, ports.clock, isPspFailure, () => {
       ports.metrics.count(METRICS.pspCircuitOpened);
       ports.logger.error({ psp: inner.name }, 'the circuit to the PSP is open');
     });
+    const circuitState = () => CIRCUIT_STATES[this.#circuit.state];
+    ports.metrics.gauge(GAUGES.pspCircuitState, circuitState, pspDimension(inner.name));
   }
 
   isAvailable(): boolean {
@@ -166,6 +170,7 @@ export class ResilientPaymentServiceProvider implements PaymentServiceProvider {
       const delayMs = fullJitterDelayMs(this.#limits.backoff, attempt, this.#random);
       if (this.#leftMs(budget) - delayMs < this.#leastNeededMs()) return combined;
       await this.#clock.sleep(delayMs);
+      budget.onTimeSpent?.(delayMs);
     }
   }
 
@@ -213,8 +218,23 @@ export class ResilientPaymentServiceProvider implements PaymentServiceProvider {
     const leftMs = this.#leftMs(budget);
     if (leftMs < this.#leastNeededMs()) return rules.refused('no-time-left');
     const timeoutMs = Math.min(this.#limits.attemptTimeoutMs, leftMs - ANSWER_GRACE_MS);
-    const outcome = await this.#circuit.execute(() => this.#withTimeout(timeoutMs, rules));
+    const outcome = await this.#circuit.execute(() => this.#measured(timeoutMs, budget, rules));
     return outcome === 'open' ? rules.refused('circuit-open') : outcome;
+  }
+
+  async #measured<Kind extends Outcome>(
+    timeoutMs: number,
+    budget: PspBudget,
+    rules: CallRules<Kind>,
+  ): Promise<Kind> {
+    const startedMs = this.#clock.monotonicMs();
+    const outcome = await this.#withTimeout(timeoutMs, rules);
+    const durationMs = this.#clock.monotonicMs() - startedMs;
+    const dimension = pspDimension(this.name);
+    budget.onTimeSpent?.(durationMs);
+    this.#metrics.record(DISTRIBUTIONS.pspLatency, durationMs, dimension);
+    if (outcome.kind === 'unknown') this.#metrics.count(METRICS.pspUnknowns, 1, dimension);
+    return outcome;
   }
 
   /** The provider holds its deadline itself and knows best what it has sent; this only bounds one that does not. */

@@ -36,6 +36,11 @@ export class ChargeExecutor {
     return this.reserved >= this.maximumInFlight;
   }
 
+  /** Charges of clients that this task runs now. */
+  get chargesInFlight(): number {
+    return this.reserved;
+  }
+
   /** Takes one of this task's places for a client's charge; the caller gives it back by what is returned. */
   reservePlace(): () => void {
     this.reserved += 1;

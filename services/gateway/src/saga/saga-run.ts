@@ -3,7 +3,11 @@ import type { Advance, AdvanceResult } from '../idempotency/checkpoint-store.ts'
 import type { Epoch } from '../idempotency/epoch.ts';
 import type { LeaseHolder } from '../idempotency/key-store.ts';
 import type { ReservedEntry } from '../ledger/ledger-entry.ts';
-import type { PaymentServiceProvider, PspChargeIdentity } from '../psp/payment-service-provider.ts';
+import type {
+  PaymentServiceProvider,
+  PspBudget,
+  PspChargeIdentity,
+} from '../psp/payment-service-provider.ts';
 import { acceptedChargeOf, type AcceptedCharge } from './accepted-charge.ts';
 import { isTerminal, type Checkpoint, type CheckpointRecord } from './checkpoint.ts';
 import type { SagaPorts } from './saga-ports.ts';
@@ -30,6 +34,8 @@ export class SagaRun {
   mayAttemptFirst = false;
   /** This run wrote the end into the ledger, rather than finding it there: its answer is no replay. */
   ended = false;
+  /** Milliseconds that this run has waited for the PSP. */
+  pspMs = 0;
   /** The entries of the end, once they stand in the ledger. */
   terminalEntries: TerminalEntries | undefined;
   private readonly leaseEndMonotonicMs: number;
@@ -82,6 +88,16 @@ export class SagaRun {
    */
   get deadlineMonotonicMs(): number {
     return Math.min(this.leaseEndMonotonicMs, this.stopMonotonicMs());
+  }
+
+  /** For what is asked of the PSP before the writes that follow its answer. */
+  get pspBudget(): PspBudget {
+    return {
+      deadlineMonotonicMs: this.deadlineMonotonicMs - this.ports.settings.settleReserveMs,
+      onTimeSpent: (durationMs) => {
+        this.pspMs += durationMs;
+      },
+    };
   }
 
   /** Whether an action that takes up to `durationMs` would end before this run's deadline. */

@@ -99,6 +99,7 @@ async function steps(run: SagaRun, onTerminal: OnTerminal): Promise<RunEnd> {
 async function take(run: SagaRun, state: SagaState): Promise<StepResult> {
   const step = stepFrom(state);
   if (step.needsLease && !run.hasTimeFor(0)) {
+    run.ports.metrics.count(METRICS.leasesRunOut);
     return { kind: 'postponed', reason: `lease-ran-out-before-${step.name}`, resumeAfterMs: 0 };
   }
   return traced(run, step.name, () => step.run(run));

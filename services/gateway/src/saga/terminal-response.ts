@@ -53,6 +53,11 @@ export function statusOf(final: SettledEntry | VoidedEntry): 'settled' | 'declin
   return final.reason === 'declined' ? 'declined' : 'voided';
 }
 
+/** Whether an answer of 402 tells of a decline, rather than of a charge that was voided. */
+export function isDecline({ body }: TerminalResponse): boolean {
+  return textAt(JSON.parse(body) as unknown, 'status_detail') === 'declined';
+}
+
 /** What a terminal answer says of the decision: the inverse of {@link terminalResponseOf}. */
 export type TerminalDecision =
   | { readonly state: 'SETTLED'; readonly pspChargeId: string }

@@ -27,7 +27,7 @@ export const callPsp: SagaStep<'PSP_PENDING'> = {
     if (!run.hasTimeFor(settings.pspTimeoutMs + settings.settleReserveMs)) {
       return { kind: 'postponed', reason: 'no-time-for-the-psp', resumeAfterMs: 0 };
     }
-    const budget = { deadlineMonotonicMs: run.deadlineMonotonicMs - settings.settleReserveMs };
+    const budget = run.pspBudget;
     if (pending.serverErrorAtEpochMs !== undefined) return find(run, pending, budget, 'server-error');
     if (mayCreate(run, pending)) {
       const isSafeAtOnce = run.psp.remembersKeys || (run.mayAttemptFirst && !run.takeover);

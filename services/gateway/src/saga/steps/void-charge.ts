@@ -26,7 +26,7 @@ export const voidCharge: SagaStep<'VOIDING'> = {
     if (!run.hasTimeFor(settings.pspTimeoutMs + settings.settleReserveMs)) {
       return { kind: 'postponed', reason: 'no-time-for-the-void', resumeAfterMs: 0 };
     }
-    const budget = { deadlineMonotonicMs: run.deadlineMonotonicMs - settings.settleReserveMs };
+    const budget = run.pspBudget;
     const outcome = await run.psp.void(run.identity, voiding.pspChargeId, budget);
     if (outcome.kind === 'unknown') return voidFailed(run, voiding, outcome.reason);
 
