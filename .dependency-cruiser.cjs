@@ -24,8 +24,26 @@ module.exports = {
       name: 'a-service-knows-only-the-contract',
       comment: 'Each process can be deployed without the source of another; local-cloud starts them all.',
       severity: 'error',
-      from: { path: '^services/(?!contract|local-cloud)([^/]+)/' },
+      from: { path: '^services/(?!contract|local-cloud|reconciler)([^/]+)/' },
       to: { path: '^services/(?!contract)', pathNot: '^services/$1/' },
+    },
+    {
+      name: 'the-reconciler-reads-by-the-code-that-writes',
+      comment:
+        "Ledger entries, key rows and the PSPs' amounts are read by the gateway's own modules, bundled with it, so that " +
+        'the two cannot understand an entry or an amount differently; and a ticket is sent as the sweeper sends it. ' +
+        'Never anything that runs a charge.',
+      severity: 'error',
+      from: { path: '^services/reconciler/' },
+      to: {
+        path: '^services/(?!contract|reconciler)',
+        pathNot: [
+          '^services/gateway/src/(ledger|platform|psp)/',
+          '^services/gateway/src/idempotency/(charge-key|shard-map|dynamo-checkpoint-item)\\.ts$',
+          '^services/gateway/src/saga/checkpoint\\.ts$',
+          '^services/sweeper/src/(sqs-)?ticket-queue\\.ts$',
+        ],
+      },
     },
     {
       name: 'the-core-imports-no-sdk',
@@ -61,7 +79,7 @@ module.exports = {
       name: 'no-dev-dependency-in-what-is-deployed',
       severity: 'error',
       from: {
-        path: '^services/(gateway|sweeper|audit-archiver|consumers|contract)/',
+        path: '^services/(gateway|sweeper|reconciler|audit-archiver|consumers|contract)/',
         // The bundling itself runs on the machine that builds the image.
         pathNot: '^services/(gateway|consumers)/build\\.mjs$',
       },

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 
 import type { BraintreeTransaction, BraintreeTransactions } from './braintree-transactions.ts';
-import { braintreeXml, type XmlValue } from './braintree-xml.ts';
+import { braintreeCollection, braintreeXml, type XmlValue } from './braintree-xml.ts';
 import { NO_FAULT, type GlobalFault } from './global-fault.ts';
 import type { SimulatorClock } from './simulator-clock.ts';
 
@@ -25,9 +25,20 @@ const sale = z.looseObject({
     custom_fields: z.record(z.string(), z.string()).optional(),
   }),
 });
-const search = z.looseObject({
-  search: z.looseObject({ order_id: z.strictObject({ is: z.string() }) }),
+const range = z.strictObject({ min: z.coerce.date(), max: z.coerce.date() });
+/** By order id, or by the time of the creation, whose both ends count; a page of what was found names its ids as well. */
+const search = z.object({
+  search: z.strictObject({
+    order_id: z.strictObject({ is: z.string() }).optional(),
+    created_at: range.optional(),
+    ids: z.array(z.string()).optional(),
+  }),
 });
+type Search = z.infer<typeof search>['search'];
+const PAGE_SIZE = 50;
+/** What Braintree finds in one search at most. */
+const MOST_RESULTS = 50_000;
+const SEARCHES = ['advanced_search_ids', 'advanced_search'];
 
 /** What the client gets. */
 export type BraintreeReply =
@@ -66,11 +77,13 @@ export class BraintreeApi {
     if (merchantId === undefined) return { kind: 'answer', status: 404, body: '' };
     if (!/^Basic .+/.test(call.authorization ?? '')) return { kind: 'answer', status: 401, body: '' };
     const [, id = '', action] = /^\/([^/]+)(?:\/(void|refund))?$/.exec(rest) ?? [];
-    switch (`${call.method} ${id === '' || id === 'advanced_search_ids' ? rest : (action ?? ':id')}`) {
+    switch (`${call.method} ${id === '' || SEARCHES.includes(id) ? rest : (action ?? ':id')}`) {
       case 'POST ':
         return this.#sale(sale.parse(JSON.parse(call.body)).transaction);
       case 'POST /advanced_search_ids':
-        return this.#search(search.parse(JSON.parse(call.body)).search.order_id.is);
+        return this.#search(search.parse(JSON.parse(call.body)).search);
+      case 'POST /advanced_search':
+        return this.#page(search.parse(JSON.parse(call.body)).search);
       case 'GET :id':
         return this.#withTransaction(id, (found) => answer(200, 'transaction', shown(found)));
       case 'PUT void':
@@ -138,9 +151,34 @@ export class BraintreeApi {
     };
   }
 
-  #search(orderId: string): BraintreeReply {
-    const ids = this.transactions.searchable(orderId).map(({ id }) => id);
-    return answer(200, 'search-results', { 'page-size': 50, ids });
+  #search(asked: Search): BraintreeReply {
+    const ids = this.#found(asked).map(({ id }) => id);
+    return answer(200, 'search-results', { 'page-size': PAGE_SIZE, ids: ids.slice(0, MOST_RESULTS) });
+  }
+
+  #page(asked: Search): BraintreeReply {
+    const found = this.#found(asked).filter(({ id }) => asked.ids?.includes(id) === true);
+    return {
+      kind: 'answer',
+      status: 200,
+      body: braintreeCollection(
+        'credit-card-transactions',
+        'transaction',
+        found.slice(0, PAGE_SIZE).map(shown),
+      ),
+    };
+  }
+
+  /** The newest first. */
+  #found({ order_id: orderId, created_at: created }: Search): readonly BraintreeTransaction[] {
+    const isWanted = (one: BraintreeTransaction): boolean => {
+      if (orderId !== undefined && one.orderId !== orderId.is) return false;
+      if (created === undefined) return true;
+      const second = Math.floor(one.createdEpochMs / 1_000);
+      const secondOf = (date: Date): number => Math.floor(date.getTime() / 1_000);
+      return second >= secondOf(created.min) && second <= secondOf(created.max);
+    };
+    return [...this.transactions.searchable()].filter(isWanted).reverse();
   }
 
   #void(found: BraintreeTransaction): BraintreeReply {

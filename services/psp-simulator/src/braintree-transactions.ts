@@ -69,10 +69,10 @@ export class BraintreeTransactions {
     return [...this.#byId.values()];
   }
 
-  /** Those of an order id that the search shows by now. */
-  searchable(orderId: string): readonly BraintreeTransaction[] {
+  /** Those that the search shows by now. */
+  searchable(): readonly BraintreeTransaction[] {
     const horizonEpochMs = this.#clock.nowEpochMs() - this.#searchLagMs;
-    return this.all().filter((one) => one.orderId === orderId && one.createdEpochMs <= horizonEpochMs);
+    return this.all().filter((one) => one.createdEpochMs <= horizonEpochMs);
   }
 
   /** Whether a successful sale with the same order id, amount and payment method is younger than the window. */

@@ -7,6 +7,13 @@ export function braintreeXml(name: string, value: XmlValue): string {
   return `<?xml version="1.0" encoding="UTF-8"?>\n${element(name, value)}\n`;
 }
 
+/** A page of a search: the package takes several elements of one name for a list, and one for itself. */
+export function braintreeCollection(name: string, member: string, values: readonly XmlValue[]): string {
+  const members = values.map((value) => element(member, value)).join('');
+  const page = element('page-size', values.length);
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<${name} type="collection">${page}${members}</${name}>\n`;
+}
+
 function element(name: string, value: XmlValue): string {
   if (value === null) return `<${name} nil="true"/>`;
   if (typeof value === 'boolean') return `<${name} type="boolean">${value}</${name}>`;

@@ -1,0 +1,175 @@
+import { env } from 'node:process';
+import { parseArgs } from 'node:util';
+
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import type { BraintreeGateway } from 'braintree';
+import { Pool } from 'pg';
+import type Stripe from 'stripe';
+
+import { SystemClock } from '#gateway/platform/system-clock';
+import { BraintreeClient } from '#gateway/psp/braintree-client';
+import { createStripeClient } from '#gateway/psp/stripe-client';
+import { readEndpoints, type Endpoints } from '#local-cloud/endpoints-file';
+import { readLatestRun } from '#local-cloud/latest-run';
+import { BraintreePspAccount } from '#reconciler/braintree-psp-account';
+import { formatReport } from '#reconciler/format-report';
+import { PgKeyRowStatements } from '#reconciler/pg-key-row-statements';
+import type { PspAccount, PspCalls } from '#reconciler/psp-account';
+import { DEFAULT_LIMITS, reconcile, type ReconciliationSettings } from '#reconciler/reconcile';
+import { isComplete } from '#reconciler/reconciliation-report';
+import { StripePspAccount } from '#reconciler/stripe-psp-account';
+import { StatementKeyRowShard } from '#reconciler/statement-key-row-shard';
+import { storePorts } from '#reconciler/store-ports';
+
+/** `npm run reconcile`: the PSP, the ledger and the key stores of a local run, held against each other. */
+const USAGE = `usage: npm run reconcile -- [--window-minutes <n>] [--grace-seconds <n>] [--open-seconds <n>] [--no-tickets] [--json]
+  of the latest local run; ends with 1 where something disagrees or could not be read
+  --window-minutes  how far it looks back (60)
+  --grace-seconds   what is younger may be on its way, and is left out (30)
+  --open-seconds    how long a charge may take to its end (120)
+  --no-tickets      only report; recovery is told nothing`;
+const DEFAULTS = { windowMinutes: 60, graceSeconds: 30, openSeconds: 120, keyRetentionSeconds: 86_400 };
+const PSP_TIMEOUT_MS = 20_000;
+const REQUEST_TIMEOUT_MS = 5_000;
+const STATEMENT_TIMEOUT_MS = 10_000;
+const CONNECTIONS_PER_SHARD = 4;
+/** As the local run starts its processes. */
+const SIMULATED_BRAINTREE = {
+  merchantId: 'local_merchant',
+  publicKey: 'local_public_key',
+  privateKey: 'local_private_key',
+};
+const SIMULATED_STRIPE_KEY = 'sk_test_local';
+
+class ReconcileArgumentError extends Error {
+  override readonly name = 'ReconcileArgumentError';
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof ReconcileArgumentError)) throw error;
+  process.stderr.write(`reconcile: ${error.message}\n${USAGE}\n`);
+  process.exitCode = 2;
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const given = parsed(args);
+  const settings = settingsOf(given);
+  const endpoints = localEndpoints();
+  const { ports, close } = openPorts(endpoints);
+  try {
+    const noTickets = { send: () => Promise.resolve([]) };
+    const report = await reconcile(given['no-tickets'] ? { ...ports, tickets: noTickets } : ports, settings);
+    const shown = given['no-tickets'] ? { ...report, ticketsSent: 0 } : report;
+    if (given.json) process.stdout.write(`${JSON.stringify(shown, undefined, 2)}\n`);
+    else for (const line of formatReport(shown)) process.stdout.write(`${line}\n`);
+    const disagrees = Object.values(report.counts).some((count) => count > 0);
+    return disagrees || !isComplete(report) ? 1 : 0;
+  } finally {
+    await close();
+  }
+}
+
+function openPorts(endpoints: Endpoints) {
+  const { region, dynamodbEndpoint, sqsEndpoint, databaseUrls, tables, recoveryQueueUrl } = endpoints;
+  const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
+  const requestHandler = { requestTimeout: REQUEST_TIMEOUT_MS, throwOnRequestTimeout: true };
+  const aws = { region, credentials, requestHandler };
+  const dynamodb = new DynamoDBClient({ ...aws, endpoint: dynamodbEndpoint, maxAttempts: 1 });
+  const sqs = new SQSClient({ ...aws, endpoint: sqsEndpoint, useQueueUrlAsEndpoint: false });
+  const pools = databaseUrls.map(
+    (connectionString) =>
+      new Pool({ connectionString, max: CONNECTIONS_PER_SHARD, query_timeout: STATEMENT_TIMEOUT_MS }),
+  );
+  const retentionMs = secondsIn(
+    'KEY_RETENTION_SECONDS',
+    env.KEY_RETENTION_SECONDS,
+    DEFAULTS.keyRetentionSeconds,
+  );
+  const homeShards = new Map(
+    pools.map((pool, shard) => [
+      shard,
+      new StatementKeyRowShard(new PgKeyRowStatements(`shard-${shard}`, pool), retentionMs),
+    ]),
+  );
+  const ports = storePorts({
+    ...{
+      dynamodb,
+      sqs,
+      homeShards,
+      recoveryQueueUrl,
+      shardCount: pools.length,
+      accounts: accountsOf(endpoints),
+    },
+    ...{ ledgerTable: tables.ledger, checkpointsTable: tables.checkpoints },
+  });
+  const close = async (): Promise<void> => {
+    await Promise.all(pools.map((pool) => pool.end()));
+    dynamodb.destroy();
+    sqs.destroy();
+  };
+  return { ports, close };
+}
+
+function accountsOf({ pspUrl, pids }: Endpoints): PspAccount[] {
+  const stripe = createStripeClient(env.STRIPE_SECRET_KEY ?? SIMULATED_STRIPE_KEY, pspUrl);
+  const stripeCalls: PspCalls<Stripe> = { exchange: (call) => call(stripe, PSP_TIMEOUT_MS) };
+  const accounts: PspAccount[] = [new StripePspAccount('stripe', stripeCalls, new SystemClock())];
+  // Another Stripe than the bundled simulator is no Braintree as well.
+  if (!('psp-simulator' in pids)) return accounts;
+  const braintree = new BraintreeClient(SIMULATED_BRAINTREE, 'sandbox', pspUrl);
+  const braintreeCalls: PspCalls<BraintreeGateway> = {
+    exchange: (call) => braintree.exchange(PSP_TIMEOUT_MS, (gateway) => call(gateway, PSP_TIMEOUT_MS)),
+  };
+  return [...accounts, new BraintreePspAccount('braintree', braintreeCalls)];
+}
+
+function settingsOf(given: ReturnType<typeof parsed>): ReconciliationSettings {
+  const graceMs = secondsIn('--grace-seconds', given['grace-seconds'], DEFAULTS.graceSeconds);
+  const openAtMostMs = secondsIn('--open-seconds', given['open-seconds'], DEFAULTS.openSeconds);
+  const windowMs = 60 * secondsIn('--window-minutes', given['window-minutes'], DEFAULTS.windowMinutes);
+  const retention = secondsIn(
+    'KEY_RETENTION_SECONDS',
+    env.KEY_RETENTION_SECONDS,
+    DEFAULTS.keyRetentionSeconds,
+  );
+  const toEpochMs = Date.now() - graceMs;
+  return {
+    window: { fromEpochMs: toEpochMs - windowMs, toEpochMs },
+    bounds: { graceMs, openAtMostMs, keyRetentionMs: retention },
+    // One local run is small: few, long lists.
+    limits: { ...DEFAULT_LIMITS, sliceMs: 600_000 },
+  };
+}
+
+/** In milliseconds, of a whole number of seconds. */
+function secondsIn(name: string, text: string | undefined, defaultSeconds: number): number {
+  const seconds = text === undefined ? defaultSeconds : Number(text);
+  if (Number.isSafeInteger(seconds) && seconds >= 0) return seconds * 1_000;
+  throw new ReconcileArgumentError(`${name}: ${text ?? ''} is not a whole number`);
+}
+
+function parsed(args: readonly string[]) {
+  const text = { type: 'string' } as const;
+  const flag = { type: 'boolean', default: false } as const;
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        ...{ 'window-minutes': text, 'grace-seconds': text, 'open-seconds': text },
+        ...{ 'no-tickets': flag, json: flag },
+      },
+    }).values;
+  } catch (error) {
+    throw new ReconcileArgumentError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function localEndpoints(): Endpoints {
+  const dataDir = env.DATA_DIR ?? readLatestRun()?.dataDir;
+  const endpoints = dataDir === undefined ? undefined : readEndpoints(dataDir);
+  if (endpoints === undefined) throw new ReconcileArgumentError('no local run is running (npm start)');
+  return endpoints;
+}
