@@ -15,6 +15,8 @@ export const ALARMS = {
   'psp-circuit-open': 'A task has stopped asking the PSP, because it failed too often.',
   'psp-circuit-stays-open': 'The PSP has been given up on for minutes, not for a moment.',
   'charge-overhead-high': 'Charges take longer than the PSP explains.',
+  'psp-account-missing':
+    'Charges cannot be made, or wait, because tasks lack the account of the PSP that they belong to.',
   'requests-refused': 'Many requests are refused with 503 before anything is written.',
   'takeovers-frequent': 'Many charges are taken over from runs that did not end in time.',
   'executions-fenced': 'Runs were stopped because somebody newer had taken their charges over.',

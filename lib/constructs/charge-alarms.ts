@@ -52,6 +52,10 @@ export class ChargeAlarms extends Construct {
       periods: 5,
       periodsToAlarm: 4,
     });
+    new RunbookAlarm(this, 'psp-account-missing', around, {
+      metric: productCount(METRICS.pspAccountsMissing),
+      ...once,
+    });
     new RunbookAlarm(this, 'executions-fenced', around, {
       metric: productCount(METRICS.executionsFenced, FIVE_MINUTES),
       threshold: 10,

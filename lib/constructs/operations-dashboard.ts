@@ -134,7 +134,10 @@ function chargeGraphs(): Graph[] {
       'Takeovers, leases run out, fences, refusals',
       counts('takeovers', 'leasesRunOut', 'executionsFenced', 'requestsRefused'),
     ],
-    ['Circuit of the PSP opened, payloads unreadable', counts('pspCircuitOpened', 'payloadsUnreadable')],
+    [
+      'Circuit of the PSP opened, account missing, payloads unreadable',
+      counts('pspCircuitOpened', 'pspAccountsMissing', 'payloadsUnreadable'),
+    ],
     ['Events', counts('eventsPublished', 'eventPublishFailures')],
   ];
 }

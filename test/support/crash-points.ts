@@ -1,5 +1,7 @@
 import type { SagaPorts } from '#gateway/saga/saga-ports';
 
+import { decorated } from './decorated-port.ts';
+
 /**
  * Every external effect of the saga, as the names of crash points. A process that is told one of them kills itself
  * with SIGKILL on that side of the effect; the production code knows nothing of it.
@@ -62,21 +64,17 @@ export function withCrashAt(ports: SagaPorts, point: CrashPoint): SagaPorts {
     events: {
       publish: (type, detail) => guard('events:publish', () => events.publish(type, detail)),
     },
-    psps: new Map(
-      [...ports.psps].map(([name, psp]) => [
-        name,
-        {
-          name: psp.name,
-          keyRetentionMs: psp.keyRetentionMs,
-          remembersKeys: psp.remembersKeys,
-          charge: (request, budget) => guard('psp:charge', () => psp.charge(request, budget)),
-          retrieve: (pspChargeId, budget) => psp.retrieve(pspChargeId, budget),
-          lookup: (identity, budget) => psp.lookup(identity, budget),
-          void: (identity, pspChargeId, budget) =>
-            guard('psp:void', () => psp.void(identity, pspChargeId, budget)),
-          isAvailable: () => psp.isAvailable(),
-        },
-      ]),
-    ),
+    psps: {
+      of: (pspName, pspAccount) => {
+        const psp = ports.psps.of(pspName, pspAccount);
+        return psp === undefined
+          ? undefined
+          : decorated(psp, {
+              charge: (request, budget) => guard('psp:charge', () => psp.charge(request, budget)),
+              void: (identity, pspChargeId, budget) =>
+                guard('psp:void', () => psp.void(identity, pspChargeId, budget)),
+            });
+      },
+    },
   };
 }

@@ -2,6 +2,7 @@ import { DeleteItemCommand } from '@aws-sdk/client-dynamodb';
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import type { Pool, PoolClient } from 'pg';
 
+import { DEFAULT_PSP_ACCOUNT } from '#contract/psp-accounts';
 import type { EventType, PaymentEventDetail } from '#contract/events';
 import type { RecoveryTicket } from '#contract/recovery-ticket';
 import { EventBridgeEventPublisher } from '#gateway/events/eventbridge-event-publisher';
@@ -18,6 +19,7 @@ import type { LedgerEntry } from '#gateway/ledger/ledger-entry';
 import { NO_TRACING } from '#gateway/platform/no-tracing';
 import { DynamoRequests } from '#gateway/platform/dynamo-requests';
 import { SystemRandom } from '#gateway/platform/system-random';
+import { FixedPspDirectory, type PspAccount } from '#gateway/psp/fixed-psp-directory';
 import { pspKeyOf } from '#gateway/psp/psp-key';
 import {
   resilienceLimits,
@@ -45,6 +47,8 @@ export interface ChargeWish {
   readonly key: ChargeKey;
   readonly paymentMethod?: string;
   readonly amountMinor?: number;
+  /** The account that the tenant's charges go to when it asks. */
+  readonly pspAccount?: string;
 }
 
 /** A gateway's core in this process. Another task is another one over the same stores. */
@@ -147,12 +151,6 @@ export class SagaHarness {
     const { clock, random, logger, metrics } = this;
     const requests = new DynamoRequests({ client: this.tables.client, clock, random });
     const all = { ...SETTINGS, ...settings };
-    const stripe = new StripePaymentServiceProvider(
-      createStripeClient('sk_test_local', this.psp.url),
-      all.pspTimeoutMs,
-      clock,
-      logger,
-    );
     const ports = { clock, random, logger, metrics };
     return {
       ...ports,
@@ -170,9 +168,7 @@ export class SagaHarness {
         ...testSealing(),
       }),
       ledger: new DynamoLedger(requests, this.tables.ledger),
-      psps: new Map([
-        ['stripe', new ResilientPaymentServiceProvider(stripe, resilienceLimits(all.pspTimeoutMs), ports)],
-      ]),
+      psps: new FixedPspDirectory([this.pspAccountAt(this.psp, DEFAULT_PSP_ACCOUNT, all.pspTimeoutMs)]),
       events: {
         publish: async (type, detail) => {
           await this.bus.publish(type, detail);
@@ -187,6 +183,22 @@ export class SagaHarness {
       },
       tracing: NO_TRACING,
       settings: all,
+    };
+  }
+
+  /** An account of Stripe: each simulator is one, and knows nothing of the charges of another. */
+  pspAccountAt(
+    simulator: SimulatorProcess,
+    pspAccount: string,
+    timeoutMs = SETTINGS.pspTimeoutMs,
+  ): PspAccount {
+    const { clock, random, logger, metrics } = this;
+    const client = createStripeClient('sk_test_local', simulator.url);
+    const stripe = new StripePaymentServiceProvider(client, timeoutMs, clock, logger);
+    const ports = { clock, random, logger, metrics, pspAccount };
+    return {
+      pspAccount,
+      psp: new ResilientPaymentServiceProvider(stripe, resilienceLimits(timeoutMs), ports),
     };
   }
 
@@ -205,7 +217,12 @@ export class SagaHarness {
     return task;
   }
 
-  private submissionOf({ key, paymentMethod = 'pm_card_visa', amountMinor = 1_999 }: ChargeWish) {
+  private submissionOf({
+    key,
+    paymentMethod = 'pm_card_visa',
+    amountMinor = 1_999,
+    pspAccount = DEFAULT_PSP_ACCOUNT,
+  }: ChargeWish) {
     return {
       key,
       fingerprint: fingerprintOf('POST', '/v1/charges', {
@@ -220,6 +237,7 @@ export class SagaHarness {
         reference: undefined,
         metadata: {},
         pspName: 'stripe',
+        pspAccount,
         createdAt: new Date(this.clock.nowEpochMs()).toISOString(),
         paymentMethod,
       },

@@ -1,3 +1,5 @@
+import { DEFAULT_PSP_ACCOUNT } from '#contract/psp-accounts';
+import { FixedPspDirectory } from '#gateway/psp/fixed-psp-directory';
 import type { PaymentServiceProvider } from '#gateway/psp/payment-service-provider';
 import type { SagaPorts } from '#gateway/saga/saga-ports';
 
@@ -8,7 +10,11 @@ export function withPsp(
   ports: SagaPorts,
   replaced: (psp: PaymentServiceProvider) => Partial<PaymentServiceProvider>,
 ) {
-  const psp = ports.psps.get('stripe');
+  const psp = ports.psps.of('stripe', DEFAULT_PSP_ACCOUNT);
   if (psp === undefined) throw new Error('there is no PSP');
-  return { ...ports, psps: new Map([['stripe', decorated(psp, replaced(psp))]]) };
+  const pspAccount = DEFAULT_PSP_ACCOUNT;
+  return {
+    ...ports,
+    psps: new FixedPspDirectory([{ pspAccount, psp: decorated(psp, replaced(psp)) }]),
+  };
 }

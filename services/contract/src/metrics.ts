@@ -14,6 +14,8 @@ export const METRICS = {
   eventPublishFailures: 'EventPublishFailures',
   requestsRefused: 'RequestsRefused',
   pspCircuitOpened: 'PspCircuitOpened',
+  /** A request was refused, or a charge waits, because this task has no such account of the PSP. */
+  pspAccountsMissing: 'PspAccountsMissing',
   expiredLeasesFound: 'ExpiredLeasesFound',
   /** A sealed payment method that will never open. */
   payloadsUnreadable: 'PayloadsUnreadable',

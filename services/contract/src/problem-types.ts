@@ -94,7 +94,7 @@ export const PROBLEMS = {
     status: 503,
     title: 'The request was refused for now',
     meaning:
-      'The payment service provider, a store or this task cannot take a charge now, and nothing was written: nothing was charged, and nothing will be unless you ask again, with the same key, after `Retry-After` seconds.',
+      'The payment service provider, a store or this task cannot take a charge now, or your account at the provider is not set up here; `detail` says which. Nothing was written: nothing was charged, and nothing will be unless you ask again, with the same key, after `Retry-After` seconds.',
   },
   'outcome-unknown': {
     status: 504,

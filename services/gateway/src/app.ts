@@ -1,5 +1,6 @@
 import type { GatewayEnvironment } from '#contract/environment';
 import { GAUGES, METRICS } from '#contract/metrics';
+import { DEFAULT_PSP_ACCOUNT } from '#contract/psp-accounts';
 
 import { EventBridgeEventPublisher } from './events/eventbridge-event-publisher.ts';
 import { createHttpApp, type HttpAppDependencies } from './http/http-app.ts';
@@ -22,6 +23,8 @@ import { taskTracing } from './platform/task-tracing.ts';
 import { tracedSagaPorts } from './platform/traced-saga-ports.ts';
 import { SystemClock } from './platform/system-clock.ts';
 import { SystemRandom } from './platform/system-random.ts';
+import { FixedPspDirectory, type PspAccount } from './psp/fixed-psp-directory.ts';
+import type { PspDirectory } from './psp/psp-directory.ts';
 import { BraintreeClient, type BraintreeCredentials } from './psp/braintree-client.ts';
 import { BraintreePaymentServiceProvider } from './psp/braintree-payment-service-provider.ts';
 import {
@@ -222,22 +225,29 @@ function sagaSettings(environment: GatewayEnvironment): SagaSettings {
 
 type PspPorts = Pick<SagaPorts, 'clock' | 'random' | 'logger' | 'metrics' | 'tracing'>;
 
-/** The PSPs that this task can charge through, by the names that tenants have. */
-function pspsOf(
+/** The accounts of PSPs that this task can charge through. */
+function pspsOf(environment: GatewayEnvironment, ports: PspPorts): PspDirectory {
+  const psps = [stripe(environment, ports), braintree(environment, ports)];
+  const accounts = psps.flatMap((psp): PspAccount[] =>
+    psp === undefined ? [] : [{ pspAccount: DEFAULT_PSP_ACCOUNT, psp }],
+  );
+  return new FixedPspDirectory(accounts);
+}
+
+function braintree(
   environment: GatewayEnvironment,
   ports: PspPorts,
-): Map<string, ResilientPaymentServiceProvider> {
-  const psps = new Map([['stripe', stripe(environment, ports)]]);
+): ResilientPaymentServiceProvider | undefined {
   const credentials = braintreeCredentials(environment);
-  if (credentials === undefined) return psps;
+  if (credentials === undefined) return undefined;
   const { BRAINTREE_ENVIRONMENT: environmentName, BRAINTREE_API_BASE: apiBase } = environment;
   const { PSP_TIMEOUT_MS: timeoutMs } = environment;
   const client = new BraintreeClient(credentials, environmentName, apiBase);
-  const braintree = new BraintreePaymentServiceProvider(client, timeoutMs, ports.clock, ports.logger);
-  return psps.set(
-    braintree.name,
-    new ResilientPaymentServiceProvider(braintree, resilienceLimits(timeoutMs), ports),
-  );
+  const provider = new BraintreePaymentServiceProvider(client, timeoutMs, ports.clock, ports.logger);
+  return new ResilientPaymentServiceProvider(provider, resilienceLimits(timeoutMs), {
+    ...ports,
+    pspAccount: DEFAULT_PSP_ACCOUNT,
+  });
 }
 
 /** The contract sees to it that all three are there, or none. */
@@ -252,7 +262,10 @@ function stripe(environment: GatewayEnvironment, ports: PspPorts): ResilientPaym
   const { PSP_TIMEOUT_MS: timeoutMs, STRIPE_SECRET_KEY: secretKey, STRIPE_API_BASE: apiBase } = environment;
   const client = createStripeClient(secretKey, apiBase);
   const provider = new StripePaymentServiceProvider(client, timeoutMs, ports.clock, ports.logger);
-  return new ResilientPaymentServiceProvider(provider, resilienceLimits(timeoutMs), ports);
+  return new ResilientPaymentServiceProvider(provider, resilienceLimits(timeoutMs), {
+    ...ports,
+    pspAccount: DEFAULT_PSP_ACCOUNT,
+  });
 }
 
 /** What receives webhooks: it can read the stores of charges, and ask for a charge to be looked at. */
@@ -261,13 +274,13 @@ function webhooksOf(
   environment: GatewayEnvironment,
 ): Pick<HttpAppDependencies, 'stripeWebhooks' | 'braintreeWebhooks' | 'webhookHandler'> {
   const secrets = commaSeparatedSecrets(environment.STRIPE_WEBHOOK_SECRET);
-  const braintreeAccount = braintreeCredentials(environment);
+  const credentials = braintreeCredentials(environment);
+  const braintreeAccounts =
+    credentials === undefined ? [] : [{ ...credentials, pspAccount: DEFAULT_PSP_ACCOUNT }];
   return {
     stripeWebhooks: new StripeWebhookParser({ secrets, clock: ports.clock }),
     // Without an account of Braintree no signature is one.
-    braintreeWebhooks: new BraintreeWebhookParser({
-      current: () => Promise.resolve(braintreeAccount === undefined ? [] : [braintreeAccount]),
-    }),
+    braintreeWebhooks: new BraintreeWebhookParser({ current: () => Promise.resolve(braintreeAccounts) }),
     webhookHandler: new WebhookHandler({ ...ports, log: webhookEvents }),
   };
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import { PutItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 
+import { DEFAULT_PSP_ACCOUNT } from '#contract/psp-accounts';
 import type { RecoveryTicket } from '#contract/recovery-ticket';
 import { createHttpApp, type HttpAppDependencies, type HttpAppLimits } from '#gateway/http/http-app';
 import { startHttpServer, type HttpServer } from '#gateway/http/http-server';
@@ -49,6 +50,8 @@ export class ApiUnderTest {
   readonly readiness = { ready: true };
   /** What webhooks may be signed with. */
   readonly webhookSecrets: string[] = [WEBHOOK_SECRET];
+  /** The account that the secrets belong to. */
+  webhookPspAccount = DEFAULT_PSP_ACCOUNT;
   /** The accounts of Braintree whose webhooks are taken. */
   readonly braintreeAccounts: BraintreeWebhookAccount[] = [];
   /** The tickets that webhooks gave cause to. */
@@ -109,7 +112,10 @@ export class ApiUnderTest {
     };
     return {
       stripeWebhooks: new StripeWebhookParser({
-        secrets: { current: () => Promise.resolve(webhookSecrets) },
+        secrets: {
+          current: () =>
+            Promise.resolve(webhookSecrets.map((secret) => ({ secret, pspAccount: this.webhookPspAccount }))),
+        },
         clock,
       }),
       braintreeWebhooks: new BraintreeWebhookParser({
@@ -195,7 +201,10 @@ function requestsThrough(client: DynamoDBClient): DynamoRequests {
 }
 
 async function addTenants({ client, tenants: tenantsTable }: TestTables): Promise<void> {
-  const usual = { pspName: 'stripe', currencies: undefined, maximumAmountMinor: 99_999_999, disabled: false };
+  const usual = {
+    ...{ pspName: 'stripe', pspAccount: DEFAULT_PSP_ACCOUNT },
+    ...{ currencies: undefined, maximumAmountMinor: 99_999_999, disabled: false },
+  };
   const tenantsOfKeys: [string, Tenant][] = [
     [API_KEY, { ...usual, tenantId: 'tenant_a' }],
     [OTHER_API_KEY, { ...usual, tenantId: 'tenant_b' }],

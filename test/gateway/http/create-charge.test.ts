@@ -56,6 +56,7 @@ describe('POST /v1/charges', () => {
       reference: undefined,
       metadata: {},
       pspName: 'stripe',
+      pspAccount: 'default',
       paymentMethod: 'pm_card_visa',
     });
     expect(Date.parse(charge.createdAt)).toBeGreaterThan(Date.now() - 60_000);

@@ -42,6 +42,7 @@ export function reservedEntryOf({ key, fingerprint, charge }: ChargeSubmission):
     reference: charge.reference,
     metadata: charge.metadata,
     pspName: charge.pspName,
+    pspAccount: charge.pspAccount,
     createdAt: charge.createdAt,
     state: 'RESERVED',
     chargeId: chargeIdOf(key),

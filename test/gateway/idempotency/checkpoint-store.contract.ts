@@ -43,6 +43,7 @@ export function aLaunch(changes: Partial<AcceptedCharge> = {}, fingerprint = 'a1
       reference: undefined,
       metadata: { zebra: '1', apple: '', mango: '☂' },
       pspName: 'stripe',
+      pspAccount: 'account-of-tenant-a',
       createdAt: '2026-11-22T09:59:59.000Z',
       paymentMethod: 'token-of-the-card',
       ...changes,

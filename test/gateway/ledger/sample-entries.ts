@@ -29,6 +29,7 @@ export function entriesOf(key: ChargeKey, epoch: number) {
       // In an order that is not the alphabet's.
       metadata: { zebra: '1', apple: '', mango: '☂' },
       pspName: 'stripe',
+      pspAccount: 'default',
       createdAt: '2026-11-22T09:59:59.000Z',
       ...changes,
     }),

@@ -1,6 +1,7 @@
 import { DeleteItemCommand, PutItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
+import { DEFAULT_PSP_ACCOUNT } from '#contract/psp-accounts';
 import { DynamoRequests } from '#gateway/platform/dynamo-requests';
 import { SystemClock } from '#gateway/platform/system-clock';
 import { SystemRandom } from '#gateway/platform/system-random';
@@ -18,6 +19,7 @@ const CREATED_AT = '2026-11-22T12:00:00Z';
 const TENANT: Tenant = {
   tenantId: 'tenant_a',
   pspName: 'stripe',
+  pspAccount: 'account-2',
   currencies: ['usd', 'eur'],
   maximumAmountMinor: 500_000,
   disabled: false,
@@ -96,6 +98,14 @@ describe('the tenant directory in DynamoDB', () => {
       'eur',
       'gbp',
     ]);
+  });
+
+  it('takes a tenant that names no account of its PSP for one of the default account', async () => {
+    await addKey();
+    const item = tenantItemOf(TENANT);
+    delete item.psp_account;
+    await put(item);
+    expect(await directory.authenticate(API_KEY)).toEqual({ ...TENANT, pspAccount: DEFAULT_PSP_ACCOUNT });
   });
 
   it('stores no key, only its digest', async () => {
@@ -212,6 +222,9 @@ describe('the tenant directory in DynamoDB', () => {
 
   it.each([
     ['psp', { N: '1' }],
+    ['psp', { S: 'strip' }],
+    ['psp_account', { S: 'Not a name' }],
+    ['psp_account', { S: '' }],
     ['maximum_amount_minor', { S: 'much' }],
     ['disabled', { S: 'no' }],
     ['currencies', { S: 'usd' }],

@@ -11,8 +11,9 @@ import { pspKeyOf } from '#gateway/psp/psp-key';
 import { ApiUnderTest, problemOf } from '../http/api-under-test.ts';
 import { entriesOf } from '../ledger/sample-entries.ts';
 
-const ACCOUNT = { merchantId: 'merchant_1', publicKey: 'public_1', privateKey: 'private_1' };
-const NEXT_ACCOUNT = { merchantId: 'merchant_1', publicKey: 'public_2', privateKey: 'private_2' };
+const pspAccount = 'default';
+const ACCOUNT = { pspAccount, merchantId: 'merchant_1', publicKey: 'public_1', privateKey: 'private_1' };
+const NEXT_ACCOUNT = { pspAccount, merchantId: 'merchant_1', publicKey: 'public_2', privateKey: 'private_2' };
 
 interface Signed {
   readonly bt_signature: string;
@@ -25,9 +26,9 @@ interface SigningGateway {
   sampleSignature(payload: string): string;
 }
 
-function signer(account: typeof ACCOUNT): SigningGateway {
+function signer({ merchantId, publicKey, privateKey }: typeof ACCOUNT): SigningGateway {
   const gateway = new braintree.BraintreeGateway({
-    ...account,
+    ...{ merchantId, publicKey, privateKey },
     environment: braintree.Environment.Sandbox,
   });
   return gateway.webhookTesting as unknown as SigningGateway;
@@ -140,6 +141,18 @@ describe('POST /v1/webhooks/braintree', () => {
     const notification = signed(about(key));
     await send(notification);
     expect(await findingOf(notification)).toMatchObject({ kind: 'contradicts_ledger' });
+  });
+
+  it('records a charge that is with another account of Braintree', async () => {
+    api.braintreeAccounts.splice(0, Infinity, ACCOUNT, { ...NEXT_ACCOUNT, pspAccount: 'account-2' });
+    const key = newKey();
+    await api.ledger.append(entries(key).reserved());
+    const notification = signed(about(key), NEXT_ACCOUNT);
+    expect((await send(notification)).status).toBe(200);
+    expect(await findingOf(notification)).toMatchObject({
+      kind: 'contradicts_ledger',
+      detail: 'the charge is with the account default, and the event came from account-2',
+    });
   });
 
   it('records marks on an order that is not that of the charge as an unknown charge', async () => {

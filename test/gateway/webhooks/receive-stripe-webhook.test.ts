@@ -4,6 +4,7 @@ import { GetItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import canonicalize from 'canonicalize';
 
+import { DEFAULT_PSP_ACCOUNT } from '#contract/psp-accounts';
 import { METRICS, type MetricName } from '#contract/metrics';
 import { chargeIdOf, type ChargeKey } from '#gateway/idempotency/charge-key';
 import type { LedgerEntry } from '#gateway/ledger/ledger-entry';
@@ -26,6 +27,7 @@ describe('POST /v1/webhooks/stripe', () => {
   beforeEach(() => {
     api.tickets.length = 0;
     api.webhookSecrets.splice(0, Infinity, WEBHOOK_SECRET);
+    api.webhookPspAccount = DEFAULT_PSP_ACCOUNT;
     api.peek = () => Promise.resolve(undefined);
     api.beforeMark = () => undefined;
     for (const name of Object.values(METRICS)) counted.set(name, api.metrics.of(name));
@@ -363,6 +365,22 @@ describe('POST /v1/webhooks/stripe', () => {
         detail: expect.stringMatching(detail),
       });
       expect(countOf(METRICS.webhookContradictions)).toBe(1);
+    });
+
+    it('is a finding where another account of the PSP than that of the charge has signed it', async () => {
+      api.webhookPspAccount = 'account-2';
+      const [theirs, ours] = [newKey(), newKey()];
+      await append(entriesOf(theirs, 1).reserved());
+      await append(entriesOf(ours, 1).reserved({ pspAccount: 'account-2' }));
+      const event = succeeded(theirs);
+      expect((await send(event)).status).toBe(200);
+      expect(await findingOf(event)).toEqual({
+        kind: 'contradicts_ledger',
+        detail: 'the charge is with the account default, and the event came from account-2',
+      });
+      expect(api.tickets).toEqual([]);
+      await send(succeeded(ours));
+      expect(api.tickets).toEqual([ticketOf(ours, 'psp-event')]);
     });
 
     it.each<[string, (key: ChargeKey) => LedgerEntry[]]>([

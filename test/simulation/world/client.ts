@@ -1,3 +1,4 @@
+import { DEFAULT_PSP_ACCOUNT } from '#contract/psp-accounts';
 import type { GateAnswer } from '#gateway/idempotency/charge-gate';
 import { chargeIdOf, type ChargeKey } from '#gateway/idempotency/charge-key';
 
@@ -94,6 +95,7 @@ export class Client {
             reference: undefined,
             metadata: {},
             pspName: 'stripe',
+            pspAccount: DEFAULT_PSP_ACCOUNT,
             createdAt: new Date(START_EPOCH_MS + time.nowMs + gateway.process.wallSkewMs).toISOString(),
             paymentMethod: `pm_${payload}`,
           },

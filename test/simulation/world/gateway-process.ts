@@ -1,4 +1,5 @@
 import type { MetricName } from '#contract/metrics';
+import { DEFAULT_PSP_ACCOUNT } from '#contract/psp-accounts';
 import type { ChargeSubmission, GateAnswer } from '#gateway/idempotency/charge-gate';
 import type { ChargeKey } from '#gateway/idempotency/charge-key';
 import type { CheckpointStore } from '#gateway/idempotency/checkpoint-store';
@@ -8,6 +9,7 @@ import { SagaChargeGate } from '#gateway/idempotency/saga-charge-gate';
 import { EventPublishError } from '#gateway/events/event-publisher';
 import type { Ledger } from '#gateway/ledger/ledger';
 import type { Logger } from '#gateway/platform/logger';
+import { FixedPspDirectory } from '#gateway/psp/fixed-psp-directory';
 import {
   ResilientPaymentServiceProvider,
   resilienceLimits,
@@ -78,7 +80,7 @@ export class GatewayProcess {
       keyStore: this.#keyStore(),
       checkpoints: this.#checkpoints(),
       ledger: this.#ledger(),
-      psps: new Map([['stripe', stripe]]),
+      psps: new FixedPspDirectory([{ pspAccount: DEFAULT_PSP_ACCOUNT, psp: stripe }]),
       events: {
         publish: async (_type, detail) => {
           const home = this.#world.homeOfCharge(detail.charge_id);

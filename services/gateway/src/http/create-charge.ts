@@ -117,6 +117,8 @@ function sendAnswer(req: Request, res: Response, key: ChargeKey, answer: GateAns
 
 const REFUSALS: Readonly<Record<RefusalReason, string>> = {
   'psp-circuit-open': 'The payment service provider does not answer at present.',
+  'psp-account-missing':
+    'The account at the payment service provider that your charges go to is not set up here.',
   'task-full': 'This task runs as many charges as it can.',
   'store-unavailable': 'A store did not answer.',
   stopping: 'This task is stopping.',

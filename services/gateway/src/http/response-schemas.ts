@@ -17,6 +17,10 @@ const chargeFields = {
   metadata: z.record(z.string(), z.string()).meta({ override: { maxProperties: MAXIMUM_METADATA_KEYS } }),
   psp: z.strictObject({
     name: z.string(),
+    account: z
+      .string()
+      .optional()
+      .meta({ description: 'The account of the PSP, where it is not the usual one.' }),
     charge: z.string().nullable().meta({ description: "The PSP's id of the charge, once it is known." }),
   }),
   created: z.iso.datetime(),

@@ -42,4 +42,10 @@ export type GateAnswer =
   /** 504. */
   | { readonly kind: 'outcome_unknown'; readonly retryAfterSeconds: number };
 
-export type RefusalReason = 'psp-circuit-open' | 'task-full' | 'store-unavailable' | 'stopping';
+export type RefusalReason =
+  | 'psp-circuit-open'
+  /** The tenant's charges go to an account of a PSP that this task does not have. */
+  | 'psp-account-missing'
+  | 'task-full'
+  | 'store-unavailable'
+  | 'stopping';

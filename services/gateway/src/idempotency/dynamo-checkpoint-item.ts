@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import { DEFAULT_PSP_ACCOUNT } from '#contract/psp-accounts';
 import { CHECKPOINTS } from '#contract/tables';
 
 import { VOID_REASONS } from '../ledger/ledger-entry.ts';
@@ -58,6 +59,7 @@ export function chargeAttribute(charge: AcceptedCharge): AttributeValue {
       // As JSON text: a DynamoDB map forgets the order of its members, and that order is in the bytes of the answer.
       metadata: text(JSON.stringify(charge.metadata)),
       psp_name: text(charge.pspName),
+      psp_account: text(charge.pspAccount),
       created_at: text(charge.createdAt),
     },
   };
@@ -182,6 +184,7 @@ function chargeOf(reader: DynamoItemReader): Omit<AcceptedCharge, 'paymentMethod
     reference: reader.optionalText('reference'),
     metadata: reader.textRecord('metadata'),
     pspName: reader.text('psp_name'),
+    pspAccount: reader.optionalText('psp_account') ?? DEFAULT_PSP_ACCOUNT,
     createdAt: reader.text('created_at'),
   };
 }

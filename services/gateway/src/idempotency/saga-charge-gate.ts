@@ -57,11 +57,23 @@ export class SagaChargeGate implements ChargeGate {
     this.underWay.set(chargeId, decision);
     try {
       const answer = await decision.answer;
-      if (answer.kind === 'refused') this.executor.ports.metrics.count(METRICS.requestsRefused);
+      if (answer.kind === 'refused') this.countRefusal(submission, answer.reason);
       return answer;
     } finally {
       if (this.underWay.get(chargeId) === decision) this.underWay.delete(chargeId);
     }
+  }
+
+  private countRefusal({ key, charge }: ChargeSubmission, reason: RefusalReason): void {
+    const { metrics, logger } = this.executor.ports;
+    metrics.count(METRICS.requestsRefused);
+    if (reason !== 'psp-account-missing') return;
+    metrics.count(METRICS.pspAccountsMissing);
+    const { pspName, pspAccount } = charge;
+    logger.error(
+      { chargeId: chargeIdOf(key), tenantId: key.tenantId, pspName, pspAccount },
+      'charge refused: this task has no such PSP account',
+    );
   }
 
   /** A duplicate on the same task takes the answer of the first, marked as a replay. */
@@ -180,8 +192,10 @@ export class SagaChargeGate implements ChargeGate {
   private refusal(submission: ChargeSubmission): RefusalReason | undefined {
     if (this.executor.isStopping) return 'stopping';
     if (this.executor.isFull) return 'task-full';
-    const psp = this.executor.ports.psps.get(submission.charge.pspName);
-    return psp?.isAvailable() === true ? undefined : 'psp-circuit-open';
+    const { pspName, pspAccount } = submission.charge;
+    const psp = this.executor.ports.psps.of(pspName, pspAccount);
+    if (psp === undefined) return 'psp-account-missing';
+    return psp.isAvailable() ? undefined : 'psp-circuit-open';
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import { DEFAULT_PSP_ACCOUNT } from '#contract/psp-accounts';
 import { LEDGER } from '#contract/tables';
 
 import { integer, optionalText, text, type DynamoAttributes } from '../platform/dynamo-attributes.ts';
@@ -61,6 +62,7 @@ function reservedAttributes(entry: ReservedEntry): DynamoAttributes {
     // As JSON text: a DynamoDB map forgets the order of its members, and that order is in the bytes of the answer.
     metadata: text(JSON.stringify(entry.metadata)),
     psp_name: text(entry.pspName),
+    psp_account: text(entry.pspAccount),
     created_at: text(entry.createdAt),
   };
 }
@@ -131,6 +133,7 @@ function reservedContent(reader: DynamoItemReader) {
     reference: reader.optionalText('reference'),
     metadata: reader.textRecord('metadata'),
     pspName: reader.text('psp_name'),
+    pspAccount: reader.optionalText('psp_account') ?? DEFAULT_PSP_ACCOUNT,
     createdAt: reader.text('created_at'),
   };
 }

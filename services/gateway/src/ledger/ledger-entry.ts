@@ -29,6 +29,8 @@ export interface ReservedEntry extends EntryEnvelope {
   readonly reference: string | undefined;
   readonly metadata: Readonly<Record<string, string>>;
   readonly pspName: string;
+  /** The PSP's account that the charge is made through, by our name of it. */
+  readonly pspAccount: string;
   /** RFC 3339. */
   readonly createdAt: string;
 }

@@ -98,6 +98,8 @@ export class ResilientPaymentServiceProvider implements PaymentServiceProvider {
       readonly metrics: Metrics;
       readonly logger: Logger;
       readonly tracing?: Tracing;
+      /** Our name of the account, for logs: each account has a circuit and a bulkhead of its own. */
+      readonly pspAccount?: string;
     },
   ) {
     this.name = inner.name;
@@ -113,7 +115,7 @@ export class ResilientPaymentServiceProvider implements PaymentServiceProvider {
     this.#bulkhead = bulkhead(limits.maximumConcurrent, limits.maximumQueued);
     this.#circuit = new PspCircuit(limits.circuit, ports.clock, isPspFailure, () => {
       ports.metrics.count(METRICS.pspCircuitOpened);
-      ports.logger.error({ psp: inner.name }, 'the circuit to the PSP is open');
+      ports.logger.error({ psp: inner.name, pspAccount: ports.pspAccount }, 'the circuit to the PSP is open');
     });
     const circuitState = () => CIRCUIT_STATES[this.#circuit.state];
     ports.metrics.gauge(GAUGES.pspCircuitState, circuitState, pspDimension(inner.name));

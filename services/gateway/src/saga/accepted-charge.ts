@@ -14,6 +14,11 @@ export interface AcceptedCharge {
   readonly metadata: Readonly<Record<string, string>>;
   /** Name of the PSP that the tenant's charges go to. */
   readonly pspName: string;
+  /**
+   * Our name of the PSP's account that the charge is made through. It stays so for whoever resumes, looks up or voids
+   * the charge, also where the tenant's charges go elsewhere meanwhile.
+   */
+  readonly pspAccount: string;
   /** RFC 3339; the moment of the first launch, kept by every later run. */
   readonly createdAt: string;
   /**
@@ -25,6 +30,10 @@ export interface AcceptedCharge {
 
 /** The charge that a RESERVED entry holds, with the token that is known to belong to it. */
 export function acceptedChargeOf(reserved: ReservedEntry, paymentMethod: string | undefined): AcceptedCharge {
-  const { amountMinor, currency, description, reference, metadata, pspName, createdAt } = reserved;
-  return { amountMinor, currency, description, reference, metadata, pspName, createdAt, paymentMethod };
+  const { amountMinor, currency, description, reference, metadata, pspName, pspAccount, createdAt } =
+    reserved;
+  return {
+    ...{ amountMinor, currency, description, reference, metadata, pspName, pspAccount },
+    ...{ createdAt, paymentMethod },
+  };
 }

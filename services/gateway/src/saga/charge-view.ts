@@ -1,3 +1,5 @@
+import { DEFAULT_PSP_ACCOUNT } from '#contract/psp-accounts';
+
 import { chargeIdOf, type ChargeKey } from '../idempotency/charge-key.ts';
 import type { AcceptedCharge } from './accepted-charge.ts';
 
@@ -11,7 +13,7 @@ export interface ChargeView {
   readonly description: string | null;
   readonly reference: string | null;
   readonly metadata: Readonly<Record<string, string>>;
-  readonly psp: { readonly name: string; readonly charge: string | null };
+  readonly psp: { readonly name: string; readonly account?: string; readonly charge: string | null };
   readonly created: string;
 }
 
@@ -31,7 +33,12 @@ export function chargeView(
     description: charge.description ?? null,
     reference: charge.reference ?? null,
     metadata: charge.metadata,
-    psp: { name: charge.pspName, charge: pspChargeId ?? null },
+    psp: {
+      name: charge.pspName,
+      // Answers that were stored before there were several accounts have no such member, and stay as they are.
+      ...(charge.pspAccount === DEFAULT_PSP_ACCOUNT ? {} : { account: charge.pspAccount }),
+      charge: pspChargeId ?? null,
+    },
     created: charge.createdAt,
   };
 }

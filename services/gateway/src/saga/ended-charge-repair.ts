@@ -36,13 +36,14 @@ export async function restoreEndedCharge(
   };
   if (reserved === undefined) {
     const charge = await chargeOf(ports, key, response);
-    const { amountMinor, currency, description, reference, metadata, pspName, createdAt } = charge;
+    const { amountMinor, currency, description, reference, metadata, pspName, pspAccount, createdAt } =
+      charge;
     const entry: ReservedEntry = {
       ...envelope,
       state: 'RESERVED',
       idempotencyKey: key.idempotencyKey,
       fingerprint: row.fingerprint,
-      ...{ amountMinor, currency, description, reference, metadata, pspName, createdAt },
+      ...{ amountMinor, currency, description, reference, metadata, pspName, pspAccount, createdAt },
     };
     await ports.ledger.append(entry);
   }

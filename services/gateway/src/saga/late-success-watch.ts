@@ -1,7 +1,7 @@
 import { METRICS } from '#contract/metrics';
 
 import { chargeIdOf, type ChargeKey } from '../idempotency/charge-key.ts';
-import type { LedgerEntry } from '../ledger/ledger-entry.ts';
+import type { LedgerEntry, ReservedEntry } from '../ledger/ledger-entry.ts';
 import type { PaymentServiceProvider } from '../psp/payment-service-provider.ts';
 import type { SagaPorts } from './saga-ports.ts';
 
@@ -31,8 +31,10 @@ export async function watchForLateSuccess(ports: SagaPorts, key: ChargeKey): Pro
   const entries = await ports.ledger.read(chargeId);
   const decision = decisionIn(entries);
   const reserved = entries.find((entry) => entry.state === 'RESERVED');
-  const psp = ports.psps.get(reserved?.pspName ?? '');
-  if (psp === undefined || reserved === undefined) return 'done';
+  if (reserved === undefined) return 'done';
+  const psp = ports.psps.of(reserved.pspName, reserved.pspAccount);
+  // What stands there can be seen by nobody else: the ticket stays, at last with the dead letters.
+  if (psp === undefined) return accountIsMissing(ports, reserved);
   if (decision === undefined) return watchOn(ports, key, reserved.recordedAt, psp, psp.remembersKeys);
 
   const identity = { ...key, chargeId };
@@ -61,6 +63,16 @@ async function watchOn(
   const mayStillTurnUp = ports.clock.nowEpochMs() - Date.parse(sinceText) < psp.keyRetentionMs;
   if (!isOver && mayStillTurnUp) await sendLateSuccessWatch(ports, key);
   return 'done';
+}
+
+function accountIsMissing(ports: SagaPorts, reserved: ReservedEntry): 'retry-later' {
+  const { chargeId, tenantId, pspName, pspAccount } = reserved;
+  ports.metrics.count(METRICS.pspAccountsMissing);
+  ports.logger.error(
+    { chargeId, tenantId, pspName, pspAccount },
+    'a late success cannot be looked for: this task has no such PSP account',
+  );
+  return 'retry-later';
 }
 
 async function voidLateSuccess(

@@ -7,7 +7,7 @@ import type { Logger } from '../platform/logger.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import type { Random } from '../platform/random.ts';
 import type { Tracing } from '../platform/tracing.ts';
-import type { PaymentServiceProvider } from '../psp/payment-service-provider.ts';
+import type { PspDirectory } from '../psp/psp-directory.ts';
 import type { RecoveryTicketSender } from '../recovery/recovery-ticket-sender.ts';
 
 /** All that the saga touches, as ports. */
@@ -15,8 +15,7 @@ export interface SagaPorts {
   readonly keyStore: KeyStore;
   readonly checkpoints: CheckpointStore;
   readonly ledger: Ledger;
-  /** The PSPs by their persisted names. */
-  readonly psps: ReadonlyMap<string, PaymentServiceProvider>;
+  readonly psps: PspDirectory;
   readonly events: EventPublisher;
   readonly tickets: RecoveryTicketSender;
   readonly clock: Clock;

@@ -9,6 +9,7 @@ import type {
   PspChargeIdentity,
 } from '../psp/payment-service-provider.ts';
 import { acceptedChargeOf, type AcceptedCharge } from './accepted-charge.ts';
+import { PspAccountMissingError } from './psp-account-missing-error.ts';
 import { isTerminal, type Checkpoint, type CheckpointRecord } from './checkpoint.ts';
 import type { SagaPorts } from './saga-ports.ts';
 import type { TerminalEntries } from './terminal-response.ts';
@@ -76,9 +77,15 @@ export class SagaRun {
     return { ...this.key, chargeId: this.chargeId };
   }
 
+  /**
+   * The account of the PSP that the charge was accepted for, wherever its tenant's charges go to by now.
+   *
+   * @throws PspAccountMissingError
+   */
   get psp(): PaymentServiceProvider {
-    const psp = this.ports.psps.get(this.charge.pspName);
-    if (psp === undefined) throw new Error(`this task has no PSP named ${this.charge.pspName}`);
+    const { pspName, pspAccount } = this.charge;
+    const psp = this.ports.psps.of(pspName, pspAccount);
+    if (psp === undefined) throw new PspAccountMissingError(pspName, pspAccount);
     return psp;
   }
 
@@ -123,7 +130,8 @@ export class SagaRun {
 
   /** The RESERVED entry of this charge: a function of what was accepted. */
   reservedEntry(): ReservedEntry {
-    const { amountMinor, currency, description, reference, metadata, pspName, createdAt } = this.charge;
+    const { amountMinor, currency, description, reference, metadata, pspName, pspAccount, createdAt } =
+      this.charge;
     return {
       ...this.envelope(),
       state: 'RESERVED',
@@ -135,6 +143,7 @@ export class SagaRun {
       reference,
       metadata,
       pspName,
+      pspAccount,
       createdAt,
     };
   }
@@ -142,7 +151,9 @@ export class SagaRun {
   /** Takes over what the ledger says that the charge is made of, where that differs from the checkpoint. */
   adopt(reserved: ReservedEntry): void {
     const sameRequest = reserved.fingerprint === this.fingerprint;
-    if (sameRequest && reserved.createdAt === this.charge.createdAt) return;
+    const { createdAt, pspName, pspAccount } = this.charge;
+    const sameAccount = reserved.pspName === pspName && reserved.pspAccount === pspAccount;
+    if (sameRequest && sameAccount && reserved.createdAt === createdAt) return;
     // The token belongs to the request that it came with: with another payload there is none.
     const charge = acceptedChargeOf(reserved, sameRequest ? this.charge.paymentMethod : undefined);
     this.currentRecord = { ...this.currentRecord, fingerprint: reserved.fingerprint, charge };

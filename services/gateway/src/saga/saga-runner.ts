@@ -5,6 +5,7 @@ import { StoreUnavailableError } from '../platform/store-unavailable-error.ts';
 import { stepFrom } from './charge-saga.ts';
 import { isTerminal } from './checkpoint.ts';
 import { reconcileEvidence } from './evidence.ts';
+import { PspAccountMissingError } from './psp-account-missing-error.ts';
 import type { SagaRun } from './saga-run.ts';
 import type { SagaState, StepResult } from './saga-step.ts';
 import type { TerminalResponse } from './terminal-response.ts';
@@ -14,6 +15,7 @@ const MOST_CONTRADICTIONS = 5;
 /** With jitter, so that the charges of an outage do not all come back at once. */
 const SHORTEST_RESUME_AFTER_FAILURE_MS = 500;
 const LONGEST_RESUME_AFTER_FAILURE_MS = 5_000;
+const LONGEST_RESUME_WITHOUT_ACCOUNT_MS = 60_000;
 
 export type RunEnd =
   | { readonly kind: 'finished' }
@@ -51,9 +53,7 @@ async function runToEnd(run: SagaRun, onTerminal: OnTerminal): Promise<RunEnd> {
   try {
     end = await steps(run, onTerminal);
   } catch (error) {
-    const spreadMs = LONGEST_RESUME_AFTER_FAILURE_MS - SHORTEST_RESUME_AFTER_FAILURE_MS;
-    const resumeAfterMs = SHORTEST_RESUME_AFTER_FAILURE_MS + Math.round(run.ports.random.next() * spreadMs);
-    end = { kind: 'postponed', reason: failureReason(run, error), resumeAfterMs };
+    end = { kind: 'postponed', reason: failureReason(run, error), resumeAfterMs: resumeAfterMs(run, error) };
   }
   if (end.kind === 'postponed') await handBack(run, end);
   if (end.kind === 'fenced') {
@@ -113,7 +113,26 @@ function traced(run: SagaRun, step: string, work: () => Promise<StepResult>): Pr
   });
 }
 
+function resumeAfterMs(run: SagaRun, error: unknown): number {
+  // An account comes back by an operator's hand.
+  const longestMs =
+    error instanceof PspAccountMissingError
+      ? LONGEST_RESUME_WITHOUT_ACCOUNT_MS
+      : LONGEST_RESUME_AFTER_FAILURE_MS;
+  const spreadMs = longestMs - SHORTEST_RESUME_AFTER_FAILURE_MS;
+  return SHORTEST_RESUME_AFTER_FAILURE_MS + Math.round(run.ports.random.next() * spreadMs);
+}
+
 function failureReason(run: SagaRun, error: unknown): string {
+  if (error instanceof PspAccountMissingError) {
+    const { pspName, pspAccount } = run.charge;
+    run.ports.metrics.count(METRICS.pspAccountsMissing);
+    run.ports.logger.error(
+      { ...run.logFields, pspName, pspAccount },
+      'charge postponed: this task has no such PSP account',
+    );
+    return 'psp-account-missing';
+  }
   if (error instanceof StoreUnavailableError || error instanceof EventPublishError) {
     run.ports.logger.warn({ ...run.logFields, err: error }, 'charge postponed: a store is away');
     return error.name;

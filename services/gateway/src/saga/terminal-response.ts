@@ -1,4 +1,5 @@
 import { PROBLEMS, problemType } from '#contract/problem-types';
+import { DEFAULT_PSP_ACCOUNT } from '#contract/psp-accounts';
 import { z } from 'zod';
 
 import {
@@ -105,6 +106,7 @@ export function chargeIn(response: TerminalResponse): AcceptedCharge {
     reference: view.reference ?? undefined,
     metadata: view.metadata,
     pspName: view.psp.name,
+    pspAccount: view.psp.account ?? DEFAULT_PSP_ACCOUNT,
     createdAt: view.created,
     paymentMethod: undefined,
   };
@@ -116,7 +118,7 @@ const chargeViewShape = z.object({
   description: z.string().nullable(),
   reference: z.string().nullable(),
   metadata: z.record(z.string(), z.string()),
-  psp: z.object({ name: z.string() }),
+  psp: z.object({ name: z.string(), account: z.string().optional() }),
   created: z.string(),
 });
 const voidedShape = z.object({ charge: chargeViewShape });

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import { DEFAULT_PSP_ACCOUNT, PSP_NAMES, pspAccountName } from '#contract/psp-accounts';
 import { TENANTS } from '#contract/tables';
 
 import { DynamoItemReader } from '../platform/dynamo-item-reader.ts';
@@ -21,14 +22,18 @@ export function apiKeyDigest(apiKey: string): Buffer {
   return createHash('sha256').update(apiKey).digest();
 }
 
+/** What the ids of the two kinds of items begin with. */
+export const API_KEY_PREFIX = 'api-key#';
+export const TENANT_PREFIX = 'tenant#';
+
 /** The id of an API key's item. */
 export function apiKeyItemId(digest: Buffer): string {
-  return `api-key#${digest.toString('hex')}`;
+  return `${API_KEY_PREFIX}${digest.toString('hex')}`;
 }
 
 /** The id of a tenant's item. */
 export function tenantItemId(tenantId: string): string {
-  return `tenant#${tenantId}`;
+  return `${TENANT_PREFIX}${tenantId}`;
 }
 
 /** @param createdAt RFC 3339 */
@@ -52,6 +57,7 @@ export function tenantItemOf(tenant: Tenant): Record<string, AttributeValue> {
     [TENANTS.partitionKey]: { S: tenantItemId(tenant.tenantId) },
     tenant_id: { S: tenant.tenantId },
     psp: { S: tenant.pspName },
+    psp_account: { S: tenant.pspAccount },
     // A list: a string set cannot be empty, and "none" is not "every".
     ...(tenant.currencies === undefined
       ? {}
@@ -77,11 +83,19 @@ export function tenantOf(item: DynamoItem): Tenant {
   if (disabled === undefined) throw reader.malformed('disabled', 'is not a boolean');
   return {
     tenantId: reader.text('tenant_id'),
-    pspName: reader.text('psp'),
+    pspName: reader.oneOf('psp', PSP_NAMES),
+    pspAccount: pspAccountIn(reader),
     currencies: reader.has('currencies') ? currenciesIn(reader, item) : undefined,
     maximumAmountMinor: reader.integer('maximum_amount_minor'),
     disabled,
   };
+}
+
+/** @throws MalformedItemError */
+function pspAccountIn(reader: DynamoItemReader): string {
+  const account = pspAccountName.safeParse(reader.optionalText('psp_account') ?? DEFAULT_PSP_ACCOUNT);
+  if (!account.success) throw reader.malformed('psp_account', 'is not the name of an account');
+  return account.data;
 }
 
 /** A string set, as a person would write it, or a list of strings. */

@@ -3,6 +3,8 @@ export interface Tenant {
   readonly tenantId: string;
   /** The PSP that its charges go to. */
   readonly pspName: string;
+  /** The PSP's account that its charges are made through, by our name of it. */
+  readonly pspAccount: string;
   /** ISO 4217, lower case; absent: every currency that the API knows. */
   readonly currencies: readonly string[] | undefined;
   /** The largest single charge, in minor units of whatever currency it is in. */

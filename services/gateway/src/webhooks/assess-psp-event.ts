@@ -1,5 +1,5 @@
 import type { LedgerEntry, ReservedEntry, SettledEntry, VoidedEntry } from '../ledger/ledger-entry.ts';
-import type { PspEventSubject } from './psp-event.ts';
+import type { PspEvent, PspEventSubject } from './psp-event.ts';
 import type { WebhookFinding } from './webhook-event-log.ts';
 
 /** What is to be done about an event, by what the ledger says of its charge. */
@@ -16,13 +16,18 @@ const CONSISTENT: EventAssessment = {};
  * in any order, so that what our own acts explain is no contradiction: a success that we refunded since, for instance.
  */
 export function assessPspEvent(
-  pspName: string,
+  { pspName, pspAccount }: Pick<PspEvent, 'pspName' | 'pspAccount'>,
   subject: PspEventSubject,
   entries: readonly LedgerEntry[],
 ): EventAssessment {
   const reserved = entries.find((entry) => entry.state === 'RESERVED');
   if (reserved !== undefined && reserved.pspName !== pspName) {
     return contradiction(`the charge is with ${reserved.pspName}, and the event came from ${pspName}`);
+  }
+  if (reserved !== undefined && reserved.pspAccount !== pspAccount) {
+    return contradiction(
+      `the charge is with the account ${reserved.pspAccount}, and the event came from ${pspAccount}`,
+    );
   }
   const settled = entries.find((entry) => entry.state === 'SETTLED');
   if (settled !== undefined) return againstSettled(subject, settled);

@@ -1,5 +1,7 @@
 /** What signs in at an account of Braintree, and what Braintree signs its webhooks with. */
 export interface BraintreeWebhookAccount {
+  /** Our name of the account. */
+  readonly pspAccount: string;
   readonly merchantId: string;
   readonly publicKey: string;
   readonly privateKey: string;

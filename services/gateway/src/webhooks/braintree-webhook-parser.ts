@@ -75,19 +75,19 @@ export class BraintreeWebhookParser {
     }
     for (const account of (await this.accounts.current()).slice(0, MAXIMUM_ACCOUNTS)) {
       const verified = await this.verified(account, signature, payload);
-      if (verified !== undefined) return pspEventOf(payload, verified.content);
+      if (verified !== undefined) return pspEventOf(payload, account.pspAccount, verified.content);
     }
     throw new WebhookRefusedError('signature', 'no account that is known gives this signature');
   }
 
   private async verified(
-    account: BraintreeWebhookAccount,
+    { merchantId, publicKey, privateKey }: BraintreeWebhookAccount,
     signature: string,
     payload: string,
   ): Promise<{ readonly content: unknown } | undefined> {
     // Nothing is asked of Braintree: which of its environments it is has no part in a signature.
     const gateway = new braintree.BraintreeGateway({
-      ...account,
+      ...{ merchantId, publicKey, privateKey },
       environment: braintree.Environment.Production,
     });
     try {
@@ -103,7 +103,7 @@ function isInvalidSignature(error: unknown): boolean {
   return error instanceof Error && error.name === 'invalidSignatureError';
 }
 
-function pspEventOf(payload: string, content: unknown): PspEvent {
+function pspEventOf(payload: string, pspAccount: string, content: unknown): PspEvent {
   const read = notification.safeParse(content);
   if (!read.success || !Number.isFinite(read.data.timestamp)) {
     throw new WebhookRefusedError('content', 'the payload is not a notification');
@@ -112,6 +112,7 @@ function pspEventOf(payload: string, content: unknown): PspEvent {
   return {
     id: `braintree#${createHash('sha256').update(payload.trim()).digest('hex')}`,
     pspName: 'braintree',
+    pspAccount,
     type: kind,
     createdEpochMs: timestamp,
     subject: subjectOf(CLAIMS[kind], subject),

@@ -10,6 +10,8 @@ export interface PspEvent {
   /** The PSP's name and its id of the event, such as `stripe#evt_…`. */
   readonly id: string;
   readonly pspName: string;
+  /** The account, by our name of it, whose secret signed the event. */
+  readonly pspAccount: string;
   /** The PSP's own type, such as `payment_intent.succeeded`. */
   readonly type: string;
   readonly createdEpochMs: number;

@@ -68,9 +68,9 @@ export class StripeWebhookParser {
   async parse(rawBody: Buffer, signature: string | undefined): Promise<PspEvent> {
     if (signature === undefined) throw new WebhookRefusedError('signature', 'Stripe-Signature is missing');
     const secrets = (await this.options.secrets.current()).slice(0, MAXIMUM_SECRETS);
-    for (const secret of secrets) {
+    for (const { secret, pspAccount } of secrets) {
       const event = this.verified(rawBody, signature, secret);
-      if (event !== undefined) return pspEventOf(event.content);
+      if (event !== undefined) return pspEventOf(pspAccount, event.content);
     }
     throw new WebhookRefusedError('signature', 'no secret that is valid now gives this signature');
   }
@@ -100,13 +100,14 @@ export class StripeWebhookParser {
   }
 }
 
-function pspEventOf(content: unknown): PspEvent {
+function pspEventOf(pspAccount: string, content: unknown): PspEvent {
   const event = envelope.safeParse(content);
   if (!event.success) throw new WebhookRefusedError('content', 'the body is not an event');
   const { id, type, created, data } = event.data;
   return {
     id: `stripe#${id}`,
     pspName: 'stripe',
+    pspAccount,
     type,
     createdEpochMs: created * 1_000,
     subject: subjectOf(CLAIMS[type], data.object),

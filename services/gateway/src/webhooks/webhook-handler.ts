@@ -80,13 +80,13 @@ export class WebhookHandler {
   private async assess(event: PspEvent, subject: PspEventSubject): Promise<EventAssessment> {
     if (!isWellIdentified(subject)) return unknownCharge('the id does not belong to the tenant and the key');
     const known = await this.known(subject);
-    if (known.kind === 'entries') return assessPspEvent(event.pspName, subject, known.entries);
+    if (known.kind === 'entries') return assessPspEvent(event, subject, known.entries);
     if (known.kind === 'launched') return { ticket: 'resume' };
     const ageMs = this.ports.clock.nowEpochMs() - event.createdEpochMs;
     if (ageMs > YOUNG_EVENT_MS) return unknownCharge('no store knows the charge');
     await this.ports.clock.sleep(REPLICATION_PAUSE_MS);
     const later = await this.known(subject);
-    if (later.kind === 'entries') return assessPspEvent(event.pspName, subject, later.entries);
+    if (later.kind === 'entries') return assessPspEvent(event, subject, later.entries);
     return later.kind === 'launched' ? { ticket: 'resume' } : unknownCharge('no store knows the charge');
   }
 

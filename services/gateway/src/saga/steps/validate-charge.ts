@@ -47,6 +47,7 @@ export function validateCharge(request: ChargeRequest, tenant: Tenant, nowEpochM
     reference: request.reference,
     metadata: request.metadata,
     pspName: tenant.pspName,
+    pspAccount: tenant.pspAccount,
     createdAt: new Date(nowEpochMs).toISOString(),
     paymentMethod: request.paymentMethod,
   };
