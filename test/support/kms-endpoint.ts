@@ -66,7 +66,8 @@ export class KmsEndpoint {
         const plaintext = randomBytes(request.NumberOfBytes ?? 32);
         const ciphertext = this.#wrap(plaintext, request.EncryptionContext);
         const body = {
-          KeyId: TEST_KEY_ARN,
+          // Every region's share of a multi-region key has the same material.
+          KeyId: request.KeyId,
           Plaintext: plaintext.toString('base64'),
           CiphertextBlob: ciphertext.toString('base64'),
         };
@@ -78,7 +79,7 @@ export class KmsEndpoint {
           request.EncryptionContext,
         );
         if (plaintext === undefined) return { status: 400, body: { __type: 'InvalidCiphertextException' } };
-        return { status: 200, body: { KeyId: TEST_KEY_ARN, Plaintext: plaintext.toString('base64') } };
+        return { status: 200, body: { KeyId: request.KeyId, Plaintext: plaintext.toString('base64') } };
       }
       default:
         return { status: 400, body: { __type: 'UnsupportedOperationException' } };

@@ -1,6 +1,6 @@
 import type { DynamoCheckpointStoreOptions } from '#gateway/idempotency/dynamo-checkpoint-store';
 import { EncryptionSdkPayloadSealer } from '#gateway/sealing/encryption-sdk-payload-sealer';
-import { localKeyring } from '#gateway/sealing/token-keyring';
+import { localKeyring } from '#gateway/sealing/local-token-keyring';
 
 const KEY = Buffer.alloc(32, 7);
 

@@ -38,7 +38,8 @@ import { SqsRecoveryTicketSender } from './recovery/sqs-recovery-ticket-sender.t
 import { ChargeExecutor } from './saga/charge-executor.ts';
 import type { SagaPorts, SagaSettings } from './saga/saga-ports.ts';
 import { EncryptionSdkPayloadSealer } from './sealing/encryption-sdk-payload-sealer.ts';
-import { kmsKeyring, localKeyring } from './sealing/token-keyring.ts';
+import { KmsTokenKeyring } from './sealing/kms-token-keyring.ts';
+import { localKeyring } from './sealing/local-token-keyring.ts';
 import { DynamoTenantDirectory } from './tenants/dynamo-tenant-directory.ts';
 import { BraintreeWebhookParser } from './webhooks/braintree-webhook-parser.ts';
 import { commaSeparatedSecrets } from './webhooks/comma-separated-secrets.ts';
@@ -203,7 +204,10 @@ function buildParts({ environment, task, decoratePorts }: GatewayOptions): Gatew
 }
 
 function tokenKeysOf({ TOKEN_KEY_ARN, TOKEN_SEALING_KEYS, AWS_REGION }: GatewayEnvironment) {
-  if (TOKEN_KEY_ARN !== undefined) return kmsKeyring(TOKEN_KEY_ARN, AWS_REGION);
+  if (TOKEN_KEY_ARN !== undefined) {
+    const keyring = new KmsTokenKeyring(TOKEN_KEY_ARN, AWS_REGION);
+    return { keyring, close: () => keyring.close() };
+  }
   return { keyring: localKeyring(TOKEN_SEALING_KEYS ?? []), close: () => undefined };
 }
 

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { StoreUnavailableError } from '#gateway/platform/store-unavailable-error';
 import { EncryptionSdkPayloadSealer } from '#gateway/sealing/encryption-sdk-payload-sealer';
 import type { SealedPayloadFailure, SealingContext } from '#gateway/sealing/payload-sealer';
-import { kmsKeyring, localKeyring } from '#gateway/sealing/token-keyring';
+import { KmsTokenKeyring } from '#gateway/sealing/kms-token-keyring';
+import { localKeyring } from '#gateway/sealing/local-token-keyring';
 
 import { KmsEndpoint, TEST_KEY_ARN } from '../../support/kms-endpoint.ts';
 import { TEST_CREDENTIALS, TEST_REGION } from '../../support/test-aws.ts';
@@ -106,8 +107,13 @@ describe('a sealed payload', () => {
 describe('sealing by KMS', () => {
   const outside = { ...process.env };
   let kms: KmsEndpoint;
-  let closeKeyring: () => void;
+  const keyrings: KmsTokenKeyring[] = [];
   let sealer: EncryptionSdkPayloadSealer;
+  function sealerOf(keyArn = TEST_KEY_ARN, region = TEST_REGION): EncryptionSdkPayloadSealer {
+    const keyring = new KmsTokenKeyring(keyArn, region);
+    keyrings.push(keyring);
+    return new EncryptionSdkPayloadSealer(keyring);
+  }
   beforeAll(async () => {
     kms = await KmsEndpoint.start();
     process.env.AWS_ENDPOINT_URL_KMS = kms.url;
@@ -115,14 +121,12 @@ describe('sealing by KMS', () => {
     process.env.AWS_SECRET_ACCESS_KEY = TEST_CREDENTIALS.secretAccessKey;
   });
   afterAll(async () => {
-    closeKeyring();
+    for (const keyring of keyrings) keyring.close();
     await kms.stop();
     process.env = outside;
   });
   beforeEach(() => {
-    const { keyring, close } = kmsKeyring(TEST_KEY_ARN, TEST_REGION);
-    sealer = new EncryptionSdkPayloadSealer(keyring);
-    closeKeyring = close;
+    sealer = sealerOf();
     kms.failure = undefined;
     kms.calls.clear();
   });
@@ -140,21 +144,55 @@ describe('sealing by KMS', () => {
     expect(opened.every((plaintext) => TOKEN.equals(plaintext))).toBe(true);
     expect(kms.callCount).toBeLessThanOrEqual(4);
     expect(kms.calls.get('GenerateDataKey')).toBe(1);
-  });
+    // Some 20 s of computing alone, more where others compute.
+  }, 240_000);
 
   it.each([
     [500, 'KMSInternalException'],
     [400, 'ThrottlingException'],
+    [400, 'LimitExceededException'],
+    [500, 'KeyUnavailableException'],
+    [403, 'ExpiredTokenException'],
+    [400, 'UnrecognizedClientException'],
   ])('is a store that is away where KMS answers %i %s', async (status, name) => {
     const context = aContext();
     const sealed = await sealer.seal(TOKEN, context);
     kms.failure = { status, name };
-    const other = new EncryptionSdkPayloadSealer(kmsKeyring(TEST_KEY_ARN, TEST_REGION).keyring);
+    const other = sealerOf();
     await expect(other.open(sealed, context)).rejects.toBeInstanceOf(StoreUnavailableError);
     await expect(other.seal(TOKEN, context)).rejects.toMatchObject({
       name: 'StoreUnavailableError',
       applied: 'no',
     });
+  });
+
+  it('opens in the other region, by its share of the key', async () => {
+    const context = aContext();
+    const sealed = await sealer.seal(TOKEN, context);
+    const other = sealerOf(TEST_KEY_ARN.replace(TEST_REGION, 'us-west-2'), 'us-west-2');
+    expect(Buffer.from(await other.open(sealed, context))).toEqual(TOKEN);
+  });
+
+  it('is refused, without a call, where the payload names another key', async () => {
+    const context = aContext();
+    const sealed = await sealer.seal(TOKEN, context);
+    kms.calls.clear();
+    const other = sealerOf(TEST_KEY_ARN.replace(/1$/, '2'));
+    await expect(other.open(sealed, context)).rejects.toEqual(refusal('retired-key'));
+    expect(kms.callCount).toBe(0);
+  });
+
+  it('is a store that is away where nobody answers', async () => {
+    const context = aContext();
+    const sealed = await sealer.seal(TOKEN, context);
+    process.env.AWS_ENDPOINT_URL_KMS = 'http://127.0.0.1:1';
+    const other = sealerOf();
+    try {
+      await expect(other.open(sealed, context)).rejects.toBeInstanceOf(StoreUnavailableError);
+      await expect(other.seal(TOKEN, context)).rejects.toBeInstanceOf(StoreUnavailableError);
+    } finally {
+      process.env.AWS_ENDPOINT_URL_KMS = kms.url;
+    }
   });
 
   it.each(['DisabledException', 'AccessDeniedException', 'KMSInvalidStateException'])(
@@ -163,7 +201,7 @@ describe('sealing by KMS', () => {
       const context = aContext();
       const sealed = await sealer.seal(TOKEN, context);
       kms.failure = { status: 400, name };
-      const other = new EncryptionSdkPayloadSealer(kmsKeyring(TEST_KEY_ARN, TEST_REGION).keyring);
+      const other = sealerOf();
       await expect(other.open(sealed, context)).rejects.toEqual(refusal('retired-key'));
     },
   );

@@ -9,6 +9,7 @@ import {
 
 import { StoreUnavailableError } from '../platform/store-unavailable-error.ts';
 import { ChargeBoundMaterialsManager } from './charge-bound-materials-manager.ts';
+import { DataKeyError } from './data-key-error.ts';
 import { SealedPayloadError, type PayloadSealer, type SealingContext } from './payload-sealer.ts';
 
 /** How long, for how many payloads and for how many bytes one data key is used: what bounds the calls of KMS. */
@@ -26,15 +27,6 @@ const MAX_PAYLOAD_BYTES = 16_384;
 /** AES-256-GCM with key commitment; without a signature, because whoever may open may seal as well. */
 const SUITE = AlgorithmSuiteIdentifier.ALG_AES256_GCM_IV12_TAG16_HKDF_SHA512_COMMIT_KEY;
 const STORE = 'token key';
-
-/** What a key service says for good: asking again would not help. */
-const KEY_REFUSALS =
-  /AccessDenied|Disabled|IncorrectKey|InvalidCiphertext|KeyUnavailable|InvalidState|NotFound/;
-/** What the SDK says where no key of the keyring fits. */
-const NO_KEY = /Unable to decrypt data key|Unencrypted data key|unencryptedDataKey has not been set/i;
-/** What Node says of a connection that failed or timed out. */
-const NO_ANSWER =
-  /TimeoutError|ECONN|ENOTFOUND|EAI_AGAIN|EPIPE|socket|Throttl|Internal|Unavailable|timed? ?out/i;
 
 /** Seals with the AWS Encryption SDK: envelope encryption, one data key for many payloads, each bound to its charge. */
 export class EncryptionSdkPayloadSealer implements PayloadSealer {
@@ -86,10 +78,10 @@ export class EncryptionSdkPayloadSealer implements PayloadSealer {
     try {
       return await this.#client.decrypt(this.#materials, sealed, { maxBodySize: MAX_PAYLOAD_BYTES });
     } catch (error) {
-      const text = error instanceof Error ? `${error.name} ${error.message}` : String(error);
-      if (KEY_REFUSALS.test(text)) throw new SealedPayloadError('retired-key', { cause: error });
-      if (NO_ANSWER.test(text)) throw new StoreUnavailableError(STORE, 'no', { cause: error });
-      if (NO_KEY.test(text)) throw new SealedPayloadError('retired-key', { cause: error });
+      if (error instanceof DataKeyError) {
+        if (error.isFinal) throw new SealedPayloadError('retired-key', { cause: error });
+        throw new StoreUnavailableError(STORE, 'no', { cause: error });
+      }
       throw new SealedPayloadError('damaged', { cause: error });
     }
   }

@@ -1,6 +1,4 @@
 import {
-  AwsKmsMrkAwareSymmetricKeyringNode,
-  KMS,
   RawAesKeyringNode,
   RawAesWrappingSuiteIdentifier,
   KeyringNode,
@@ -8,41 +6,12 @@ import {
   type NodeDecryptionMaterial,
   type NodeEncryptionMaterial,
 } from '@aws-crypto/client-node';
+
 import type { LocalTokenKey } from '#contract/environment';
 
-type KeyringClient = ConstructorParameters<typeof AwsKmsMrkAwareSymmetricKeyringNode>[0]['client'];
+import { DataKeyError } from './data-key-error.ts';
 
 const KEY_NAMESPACE = 'charge-once';
-const CONNECTION_TIMEOUT_MS = 1_000;
-const REQUEST_TIMEOUT_MS = 2_000;
-const MAX_ATTEMPTS = 2;
-
-/**
- * A multi-region key of KMS: what one region sealed, the other one opens with its own share of the key.
- *
- * @param region of the task, whose share of the key is used
- */
-export function kmsKeyring(keyArn: string, region: string): { keyring: KeyringNode; close: () => void } {
-  const client = new KMS({
-    region,
-    maxAttempts: MAX_ATTEMPTS,
-    requestHandler: {
-      connectionTimeout: CONNECTION_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      throwOnRequestTimeout: true,
-    },
-  });
-  // The SDK's own interface of a client is stricter about absent members than the client is, and its factory's class is
-  // not named as a KeyringNode, which it extends.
-  const keyring: unknown = new AwsKmsMrkAwareSymmetricKeyringNode({
-    client: client as KeyringClient,
-    keyId: keyArn,
-  });
-  return {
-    keyring: keyring as KeyringNode,
-    close: () => client.destroy(),
-  };
-}
 
 /** Keys in this process, for the local run: the first one seals, all of them open. */
 export function localKeyring(keys: readonly LocalTokenKey[]): KeyringNode {
@@ -82,6 +51,7 @@ class FirstSealsKeyring extends KeyringNode {
       if (opened.hasValidKey()) return opened;
       opened = await keyring.onDecrypt(opened, encryptedDataKeys);
     }
+    if (!opened.hasValidKey()) throw new DataKeyError(true);
     return opened;
   }
 }
