@@ -1,8 +1,8 @@
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
 import { describe, expect, it } from '@jest/globals';
 
+import { seedOfCommit } from '../support/seed-of-commit.ts';
 import { runCampaign } from './campaign.ts';
 import { Coverage } from './coverage.ts';
 import { EXPECTED_PATHS } from './expected-paths.ts';
@@ -14,19 +14,6 @@ import { simulate, simulateOne, type SimulationResult } from './simulation.ts';
 const CI_HISTORIES = 20_000;
 const WORKERS = 2;
 const SLOW_MS = 600_000;
-
-/** A seed that changes by commit, so that the runs of the project add up. */
-function seedOfCommit(): number {
-  try {
-    const head = execFileSync('git', ['rev-parse', 'HEAD'], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    }).toString();
-    return 1 + (Number.parseInt(head.slice(0, 7), 16) % 1_000_000_000);
-  } catch {
-    // Not a checkout of git: an unpacked archive, say.
-    return 1;
-  }
-}
 
 function textOf({ violations }: SimulationResult): string[] {
   return violations.map(({ invariant, text }) => `${invariant}: ${text}`);

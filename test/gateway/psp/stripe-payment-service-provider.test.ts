@@ -10,6 +10,7 @@ import { pspKeyOf } from '#gateway/psp/psp-key';
 import { createStripeClient } from '#gateway/psp/stripe-client';
 import { SimulatorProcess } from '#test/psp-simulator/simulator-process';
 import { RecordingLogger } from '../../support/recording-logger.ts';
+import { stripeIntent } from '../fuzz/stripe-models.ts';
 import { budgetOf, chargeRequest, ShiftedClock, stripeProvider, systemClock } from './psp-fixtures.ts';
 
 describe('Stripe as a payment service provider', () => {
@@ -368,12 +369,12 @@ describe('Stripe as a payment service provider', () => {
 
     it('spends one key a call on a refund that is refused, and the next call takes the next one', async () => {
       let refunds = 0;
-      const live = { id: 'pi_1', status: 'succeeded', amount_received: 100, currency: 'usd', created: 0 };
+      const live = stripeIntent({ amount: 100, amount_received: 100 });
       const error = { type: 'invalid_request_error', code: 'balance_insufficient', message: 'no' };
       const server = createServer((request, response) => {
         const isRefund = request.method === 'POST';
         if (isRefund) refunds++;
-        const body = isRefund ? { error } : { ...live, latest_charge: { amount_refunded: 0 } };
+        const body = isRefund ? { error } : live;
         response.writeHead(isRefund ? 400 : 200).end(JSON.stringify(body));
       }).listen(0);
       try {

@@ -3,24 +3,24 @@ import type braintree from 'braintree';
 import { fromBraintreeAmount } from './braintree-amount.ts';
 import type { PspCharge } from './payment-service-provider.ts';
 
-const STATES: Readonly<Record<string, PspCharge['state']>> = {
-  authorized: 'uncaptured',
-  submitted_for_settlement: 'captured',
-  settlement_pending: 'captured',
-  settling: 'captured',
-  settlement_confirmed: 'captured',
-  settled: 'captured',
-  voided: 'voided',
-  processor_declined: 'failed',
-  gateway_rejected: 'failed',
-  failed: 'failed',
-  settlement_declined: 'failed',
-  authorization_expired: 'failed',
-};
+const STATES: ReadonlyMap<string, PspCharge['state']> = new Map([
+  ['authorized', 'uncaptured'],
+  ['submitted_for_settlement', 'captured'],
+  ['settlement_pending', 'captured'],
+  ['settling', 'captured'],
+  ['settlement_confirmed', 'captured'],
+  ['settled', 'captured'],
+  ['voided', 'voided'],
+  ['processor_declined', 'failed'],
+  ['gateway_rejected', 'failed'],
+  ['failed', 'failed'],
+  ['settlement_declined', 'failed'],
+  ['authorization_expired', 'failed'],
+] as const);
 
 /** A sale in our terms. A status that we do not know is `pending`: a later look says more, and nothing is concluded. */
 export function braintreeChargeOf(transaction: braintree.Transaction): PspCharge {
-  const state = STATES[transaction.status] ?? 'pending';
+  const state = STATES.get(transaction.status) ?? 'pending';
   const currency = transaction.currencyIsoCode.toLowerCase();
   return {
     pspChargeId: transaction.id,
@@ -29,6 +29,11 @@ export function braintreeChargeOf(transaction: braintree.Transaction): PspCharge
     currency,
     declineCode: state === 'failed' ? declineCodeOf(transaction) : undefined,
   };
+}
+
+/** Whether it came to nothing: declined, rejected, or never settled. */
+export function hasFailed({ status }: braintree.Transaction): boolean {
+  return STATES.get(status) === 'failed';
 }
 
 /** In whole or in part. */
@@ -47,7 +52,12 @@ export function isDuplicateRefusal({ status, gatewayRejectionReason }: braintree
 /** Such as `processor_declined_2001`, `gateway_rejected_cvv`, `settlement_declined`. */
 export function declineCodeOf(transaction: braintree.Transaction): string {
   const { status, processorResponseCode, gatewayRejectionReason } = transaction;
-  if (status === 'processor_declined') return `processor_declined_${processorResponseCode}`;
-  if (status === 'gateway_rejected') return `gateway_rejected_${gatewayRejectionReason}`;
+  if (status === 'processor_declined') return `processor_declined_${codeOr(processorResponseCode)}`;
+  if (status === 'gateway_rejected') return `gateway_rejected_${codeOr(gatewayRejectionReason)}`;
   return status;
+}
+
+/** Whatever the package's types say, there may be none. */
+function codeOr(code: string | null | undefined): string {
+  return code == null || code === '' ? 'unknown' : code;
 }

@@ -1,4 +1,4 @@
-import { Agent as HttpAgent, type ClientRequest } from 'node:http';
+import { Agent as HttpAgent, type ClientRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 
 import braintree from 'braintree';
@@ -10,6 +10,9 @@ export interface BraintreeCredentials {
   readonly publicKey: string;
   readonly privateKey: string;
 }
+
+/** The answers that are read here are a few kilobytes. */
+const LARGEST_ANSWER_BYTES = 4 * 1024 * 1024;
 
 /** What an exchange with Braintree that gave no result has come to. */
 export class BraintreeExchangeError extends Error {
@@ -32,6 +35,9 @@ interface RequestAgent {
  * The official client, one exchange at a time, for what its own HTTP layer does not say (braintree 3.40,
  * `lib/braintree/http.js`): its timeout bounds silences of the socket and not the exchange, and its errors tell neither
  * the status nor whether anything was sent. Both are seen by the agent that it is given. It repeats nothing by itself.
+ *
+ * Nor does it bound an answer, or survive every one: JSON that is none is parsed in an event handler, where what it
+ * throws ends the process, and so does a gzip that unpacks to more than a string can hold. Neither gets that far.
  */
 export class BraintreeClient {
   readonly #credentials: BraintreeCredentials;
@@ -78,9 +84,12 @@ export class BraintreeClient {
           if (!socket.connecting) sent = true;
           else socket.once(this.#isTls ? 'secureConnect' : 'connect', () => (sent = true));
         });
+        // What it would gain on a few kilobytes is not worth unpacking what may be of any size.
+        made.setHeader('Accept-Encoding', 'identity');
         made.once('response', (response) => {
           sent = true;
           status = response.statusCode;
+          boundAnswer(response);
         });
       });
       call(gateway)
@@ -110,6 +119,21 @@ export class BraintreeClient {
     const configuration = { ...this.#credentials, environment: this.#environment, customHttpAgent };
     return new braintree.BraintreeGateway(configuration);
   }
+}
+
+/** Braintree's answers are XML, or of no content. An answer that is cut off here is an error to the package. */
+function boundAnswer(response: IncomingMessage): void {
+  const { 'content-encoding': encoding = 'identity', 'content-type': type } = response.headers;
+  const isReadable = encoding === 'identity' && (type === undefined || type.startsWith('application/xml'));
+  if (!isReadable) {
+    response.destroy(new Error('the answer is not XML'));
+    return;
+  }
+  let bytes = 0;
+  response.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > LARGEST_ANSWER_BYTES) response.destroy(new Error('the answer is too large'));
+  });
 }
 
 function environmentOf(name: 'sandbox' | 'production'): braintree.Environment {

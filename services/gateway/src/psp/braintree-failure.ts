@@ -1,5 +1,6 @@
 import type braintree from 'braintree';
 
+import { validationCodesOf } from './braintree-answers.ts';
 import { BraintreeExchangeError } from './braintree-client.ts';
 import { declineCodeOf, isDuplicateRefusal } from './braintree-charge-state.ts';
 import { PspConnectionError } from './psp-connection-error.ts';
@@ -13,6 +14,8 @@ export type BraintreeFailure =
 
 /** "Cannot use a payment_method_nonce more than once": an earlier attempt of this very charge may have used it. */
 const NONCE_CONSUMED = '91564';
+
+const REPEAT_REFUSED = { kind: 'unknown', reason: 'repeat-refused', serverError: true } as const;
 
 /**
  * @param error whatever an exchange threw. 503 and 504 are unknown, other than a 503 of ours: Braintree also answers so
@@ -34,6 +37,9 @@ export function braintreeFailureOf(error: unknown): BraintreeFailure {
       return { kind: 'not_executed', reason: 'forbidden' };
     case 429:
       return { kind: 'not_executed', reason: 'rate-limited' };
+    case 422:
+      // Which the package reads as well, so that this one was not to be read.
+      return unknown('unreadable-answer');
     case 408:
     case 504:
       return unknown('timeout');
@@ -47,20 +53,21 @@ export function braintreeFailureOf(error: unknown): BraintreeFailure {
   return { kind: 'not_executed', reason: 'refused-by-psp' };
 }
 
-/** What an answer without success says: a decline, a request that Braintree refuses, or a repeat that it refuses. */
+/** What a sale that came to nothing says: a decline, or a repeat that Braintree refuses. */
+export function braintreeDeclineOf(sale: braintree.Transaction): BraintreeFailure {
+  if (isDuplicateRefusal(sale)) return REPEAT_REFUSED;
+  return { kind: 'refused', code: declineCodeOf(sale), pspChargeId: sale.id };
+}
+
+/** What an answer without a sale says: a request that Braintree refuses, by the numbers of its validation errors. */
 export function braintreeRefusalOf(answer: {
-  readonly transaction?: braintree.Transaction;
-  readonly errors?: { deepErrors(): readonly { readonly code: string }[] };
+  readonly errors?: { deepErrors(): readonly unknown[] };
 }): BraintreeFailure {
-  const { transaction } = answer;
-  const codes = answer.errors?.deepErrors().map(({ code }) => code) ?? [];
-  const isRepeat =
-    (transaction !== undefined && isDuplicateRefusal(transaction)) || codes.includes(NONCE_CONSUMED);
-  if (isRepeat) return { kind: 'unknown', reason: 'repeat-refused', serverError: true };
-  if (transaction !== undefined) {
-    return { kind: 'refused', code: declineCodeOf(transaction), pspChargeId: transaction.id };
-  }
-  return { kind: 'refused', code: `validation_${codes[0] ?? 'unknown'}`, pspChargeId: undefined };
+  const codes = validationCodesOf(answer.errors?.deepErrors() ?? []);
+  if (codes.includes(NONCE_CONSUMED)) return REPEAT_REFUSED;
+  const [code] = codes;
+  if (code === undefined) return unknown('unreadable-answer');
+  return { kind: 'refused', code: `validation_${code}`, pspChargeId: undefined };
 }
 
 function unknown(reason: PspFailureReason): BraintreeFailure {

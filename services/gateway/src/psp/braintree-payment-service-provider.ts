@@ -3,9 +3,15 @@ import type braintree from 'braintree';
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import { toBraintreeAmount } from './braintree-amount.ts';
-import { braintreeChargeOf, isDuplicateRefusal } from './braintree-charge-state.ts';
+import { readSearchResults, readTransaction } from './braintree-answers.ts';
+import { braintreeChargeOf, hasFailed, isDuplicateRefusal } from './braintree-charge-state.ts';
 import { BraintreeExchangeError, type BraintreeClient } from './braintree-client.ts';
-import { braintreeFailureOf, braintreeRefusalOf, type BraintreeFailure } from './braintree-failure.ts';
+import {
+  braintreeDeclineOf,
+  braintreeFailureOf,
+  braintreeRefusalOf,
+  type BraintreeFailure,
+} from './braintree-failure.ts';
 import { BraintreeVoid } from './braintree-void.ts';
 import type {
   ChargeOutcome,
@@ -74,7 +80,11 @@ export class BraintreePaymentServiceProvider implements PaymentServiceProvider {
       const answer = await this.#client.exchange(timeoutMs, (gateway) =>
         gateway.transaction.sale(saleOf(request, amount)),
       );
-      return answer.success ? outcomeOf(answer.transaction) : failedCharge(braintreeRefusalOf(answer));
+      if (isWithoutSale(answer)) return failedCharge(braintreeRefusalOf(answer));
+      const orderId = pspKeyOf(request, 'charge');
+      const made = readTransaction(answer.transaction, { orderId });
+      // A refusal that carries what is not refused: its state counts.
+      return hasFailed(made) ? failedCharge(braintreeDeclineOf(made)) : outcomeOf(made);
     } catch (error) {
       return failedCharge(braintreeFailureOf(error));
     }
@@ -127,7 +137,9 @@ export class BraintreePaymentServiceProvider implements PaymentServiceProvider {
     const orderId = pspKeyOf(identity, 'charge');
     let ids: readonly string[];
     try {
-      ids = await this.#client.exchange(timeoutMs, (gateway) => idsOf(gateway, orderId));
+      ids = readSearchResults(
+        await this.#client.exchange(timeoutMs, (gateway) => searchedBy(gateway, orderId)),
+      );
     } catch (error) {
       const failure = braintreeFailureOf(error);
       return failure.kind === 'refused' ? 'refused-by-psp' : failure.reason;
@@ -137,8 +149,9 @@ export class BraintreePaymentServiceProvider implements PaymentServiceProvider {
     const sales: braintree.Transaction[] = [];
     for (const sale of found) {
       if (typeof sale === 'string') return sale;
-      const isOurs = sale?.orderId === orderId && sale.type === 'sale' && !isDuplicateRefusal(sale);
-      if (sale !== undefined && isOurs) sales.push(sale);
+      // Found and not there, or not under this order id: Braintree contradicts itself, and this is no absence.
+      if (sale?.orderId !== orderId) return 'charge-not-found';
+      if (sale.type === 'sale' && !isDuplicateRefusal(sale)) sales.push(sale);
     }
     return sales.sort((a, b) => a.createdAt.localeCompare(b.createdAt) || a.id.localeCompare(b.id));
   }
@@ -148,7 +161,8 @@ export class BraintreePaymentServiceProvider implements PaymentServiceProvider {
     const timeoutMs = this.#requestTimeoutMs(budget);
     if (timeoutMs === undefined) return 'no-time-left';
     try {
-      return await this.#client.exchange(timeoutMs, (gateway) => gateway.transaction.find(id));
+      const found = await this.#client.exchange(timeoutMs, (gateway) => gateway.transaction.find(id));
+      return readTransaction(found, { pspChargeId: id });
     } catch (error) {
       if (error instanceof BraintreeExchangeError && error.status === 404) return undefined;
       const failure = braintreeFailureOf(error);
@@ -180,25 +194,25 @@ function saleOf(request: PspChargeRequest, amount: string): braintree.Transactio
   };
 }
 
-/** The ids that a search by order id gives; the package's stream would read the transactions as well. */
-function idsOf(gateway: braintree.BraintreeGateway, orderId: string): Promise<readonly string[]> {
-  // The package's types leave the callback out.
-  const transactions = gateway.transaction as unknown as {
-    search(
-      criteria: (search: { orderId(): { is(text: string): void } }) => void,
-      callback: (error: unknown, found: { readonly ids?: unknown } | null) => void,
-    ): void;
-  };
-  return new Promise((resolve, reject) => {
-    transactions.search(
-      (search) => search.orderId().is(orderId),
-      (error, found) => {
-        const ids = found?.ids;
-        if (Array.isArray(ids)) resolve(ids.filter((id): id is string => typeof id === 'string'));
-        else reject(error instanceof Error ? error : new Error('the search gave no list'));
-      },
-    );
-  });
+/** What the package's own search is made of (braintree 3.40, `lib/braintree/gateway.js`). */
+interface SearchingGateway {
+  readonly http: { post(path: string, body: object): Promise<unknown> };
+  readonly config: { baseMerchantPath(): string };
+}
+
+/**
+ * The answer to a search by order id. By the package's search, one that is not what it expects ends in a line on the
+ * console and is never told to the caller; and its stream would read the transactions as well.
+ */
+function searchedBy(gateway: braintree.BraintreeGateway, orderId: string): Promise<unknown> {
+  const { http, config } = gateway as unknown as SearchingGateway;
+  const path = `${config.baseMerchantPath()}/transactions/advanced_search_ids`;
+  return http.post(path, { search: { orderId: { is: orderId } } });
+}
+
+/** Whatever the package's types say, a refused request makes no sale. */
+function isWithoutSale(answer: { readonly success: boolean; readonly transaction?: unknown }): boolean {
+  return !answer.success && answer.transaction === undefined;
 }
 
 function outcomeOf(sale: braintree.Transaction): ChargeOutcome {

@@ -1,6 +1,7 @@
 import type braintree from 'braintree';
 
 import type { Logger } from '../platform/logger.ts';
+import { readTransaction } from './braintree-answers.ts';
 import { isRefunded } from './braintree-charge-state.ts';
 import type { BraintreeClient } from './braintree-client.ts';
 import { braintreeFailureOf } from './braintree-failure.ts';
@@ -35,7 +36,9 @@ export class BraintreeVoid {
   /** Never throws. `voided` and `nothing_to_void` are said from a live read only, never from the answer to our call. */
   async run(pspChargeId: string, budget: PspBudget): Promise<VoidOutcome> {
     for (let attempt = 0; attempt <= MOST_ATTEMPTS; attempt += 1) {
-      const sale = await this.#exchange(budget, (gateway) => gateway.transaction.find(pspChargeId));
+      const sale = await this.#exchange(budget, async (gateway) =>
+        readTransaction(await gateway.transaction.find(pspChargeId), { pspChargeId }),
+      );
       if ('kind' in sale) return sale;
       const remedy = remedyFor(sale.result);
       if (remedy === 'none-charged') return { kind: 'nothing_to_void' };

@@ -2,6 +2,12 @@ import Stripe from 'stripe';
 
 import type { PspFailureReason } from './psp-failure-reason.ts';
 import { PspConnectionError } from './psp-connection-error.ts';
+import { idOfIntent } from './stripe-answers.ts';
+
+/** The errors that Stripe ends a request with for good (docs.stripe.com/api/errors). A proxy's 400 is none of them. */
+const FINAL_TYPES: ReadonlySet<unknown> = new Set(['card_error', 'invalid_request_error', 'api_error']);
+/** Goes into the ledger and to the client as it is. */
+const CODE = /^[\w.-]{1,100}$/;
 
 /** What a failed call to Stripe says about what was asked (protocol rule 1). */
 export type StripeFailure =
@@ -37,17 +43,19 @@ export function stripeFailureOf(error: unknown): StripeFailure {
   // An earlier create, with other parameters, stands under our key: what became of it is not known from this.
   if (error.rawType === 'idempotency_error') return unknown('key-mismatch');
   if (status === 408) return unknown('timeout');
-  if (status < 400) return unknown('unreadable-answer');
+  if (status < 400 || !FINAL_TYPES.has(error.rawType)) return unknown('unreadable-answer');
   return {
     kind: 'refused',
-    // The package fills an absent decline code of a card error with an empty string.
-    code:
-      [error.decline_code, error.code, error.rawType].find((text) => text !== undefined && text !== '') ??
-      'refused',
+    code: [error.decline_code, error.code, error.rawType].find(isCode) ?? 'refused',
     status,
-    pspChargeId: error.payment_intent?.id,
+    pspChargeId: idOfIntent(error.payment_intent),
     replayed,
   };
+}
+
+/** The package passes on whatever stands there, and fills an absent decline code with an empty string. */
+function isCode(text: unknown): text is string {
+  return typeof text === 'string' && CODE.test(text);
 }
 
 function connectionFailure(detail: unknown): StripeFailure {

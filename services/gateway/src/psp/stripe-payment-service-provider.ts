@@ -15,6 +15,7 @@ import type {
 import type { PspFailureReason } from './psp-failure-reason.ts';
 import { pspKeyOf } from './psp-key.ts';
 import { fromStripeAmount, toStripeAmount } from './stripe-amount.ts';
+import { readPaymentIntent, readSearchResult } from './stripe-answers.ts';
 import { createParameters, searchQueryOf } from './stripe-charge-parameters.ts';
 import { hasFailed, isOpen, pspChargeOf } from './stripe-charge-state.ts';
 import { stripeFailureOf } from './stripe-failure.ts';
@@ -69,10 +70,12 @@ export class StripePaymentServiceProvider implements PaymentServiceProvider {
     if (timeout === undefined) return { kind: 'not_executed', reason: 'no-time-left' };
     try {
       const idempotencyKey = pspKeyOf(request, 'charge');
-      const intent = await this.#stripe.paymentIntents.create(createParameters(request, amount), {
+      const answer = await this.#stripe.paymentIntents.create(createParameters(request, amount), {
         ...{ idempotencyKey, timeout },
       });
-      const replayed = intent.lastResponse.headers['idempotent-replayed'] === 'true';
+      const { chargeId } = request;
+      const intent = readPaymentIntent(answer, { chargeId });
+      const replayed = answer.lastResponse.headers['idempotent-replayed'] === 'true';
       return await this.#outcomeOf(request, intent, replayed, budget);
     } catch (error) {
       return failedCharge(error);
@@ -84,7 +87,8 @@ export class StripePaymentServiceProvider implements PaymentServiceProvider {
     if (timeout === undefined) return { kind: 'unknown', reason: 'no-time-left' };
     try {
       const expand = ['latest_charge'];
-      const intent = await this.#stripe.paymentIntents.retrieve(pspChargeId, { expand }, { timeout });
+      const answer = await this.#stripe.paymentIntents.retrieve(pspChargeId, { expand }, { timeout });
+      const intent = readPaymentIntent(answer, { pspChargeId });
       return { kind: 'found', charge: pspChargeOf(intent, this.#clock.nowEpochMs()) };
     } catch (error) {
       return failedLookup(error);
@@ -96,8 +100,11 @@ export class StripePaymentServiceProvider implements PaymentServiceProvider {
     if (!Array.isArray(ids)) return { kind: 'unknown', reason: ids };
     // A search shows what was; only the PaymentIntent itself says what is.
     const lookups = await Promise.all(ids.map((id) => this.retrieve(id, budget)));
-    const unanswered = lookups.find((lookup) => lookup.kind === 'unknown');
-    if (unanswered !== undefined) return unanswered;
+    for (const lookup of lookups) {
+      if (lookup.kind === 'unknown') return lookup;
+      // Found and not there: Stripe contradicts itself, and this is no absence.
+      if (lookup.kind === 'absent') return { kind: 'unknown', reason: 'charge-not-found' };
+    }
     const charges = lookups.flatMap((lookup) => (lookup.kind === 'found' ? [lookup.charge] : []));
     const standing = charges.filter(({ state }) => state === 'captured' || state === 'uncaptured');
     if (standing.length > 1) {
@@ -133,8 +140,9 @@ export class StripePaymentServiceProvider implements PaymentServiceProvider {
     if (timeout === undefined) return 'no-time-left';
     try {
       const query = searchQueryOf(identity);
-      const found = await this.#stripe.paymentIntents.search({ query, limit: SEARCH_LIMIT }, { timeout });
-      return found.data.map(({ id }) => id);
+      return readSearchResult(
+        await this.#stripe.paymentIntents.search({ query, limit: SEARCH_LIMIT }, { timeout }),
+      );
     } catch (error) {
       const failure = stripeFailureOf(error);
       return failure.kind === 'refused' ? 'refused-by-psp' : failure.reason;
@@ -221,6 +229,6 @@ function failedCharge(error: unknown): ChargeOutcome {
 function failedLookup(error: unknown): LookupOutcome {
   const failure = stripeFailureOf(error);
   if (failure.kind !== 'refused') return { kind: 'unknown', reason: failure.reason };
-  if (failure.status === 404) return { kind: 'absent' };
+  if (failure.status === 404 && failure.code === 'resource_missing') return { kind: 'absent' };
   return { kind: 'unknown', reason: 'refused-by-psp' };
 }

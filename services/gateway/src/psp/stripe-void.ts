@@ -4,6 +4,7 @@ import type { Logger } from '../platform/logger.ts';
 import type { PspBudget, PspChargeIdentity, VoidOutcome } from './payment-service-provider.ts';
 import type { PspFailureReason } from './psp-failure-reason.ts';
 import { pspKeyOf } from './psp-key.ts';
+import { readPaymentIntent } from './stripe-answers.ts';
 import { identifyingMetadata } from './stripe-charge-parameters.ts';
 import { hasFailed, refundableOf, wasApproved } from './stripe-charge-state.ts';
 import { stripeFailureOf } from './stripe-failure.ts';
@@ -72,8 +73,8 @@ export class StripeVoid {
     if (timeout === undefined) return { kind: 'unknown', reason: 'no-time-left' };
     try {
       const expand = ['latest_charge'];
-      const intent = await this.#stripe.paymentIntents.retrieve(pspChargeId, { expand }, { timeout });
-      return remedyFor(intent);
+      const answer = await this.#stripe.paymentIntents.retrieve(pspChargeId, { expand }, { timeout });
+      return remedyFor(readPaymentIntent(answer, { pspChargeId }));
     } catch (error) {
       const failure = stripeFailureOf(error);
       if (failure.kind !== 'refused') return { kind: 'unknown', reason: failure.reason };

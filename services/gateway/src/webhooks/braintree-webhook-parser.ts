@@ -13,13 +13,13 @@ import { WebhookRefusedError } from './webhook-refused-error.ts';
 const MAXIMUM_ACCOUNTS = 64;
 
 /** The kinds that say something about a charge of ours. Braintree tells by webhook of settlements, not of approvals. */
-const CLAIMS: Readonly<Record<string, PspEventClaim>> = {
-  transaction_settled: 'approved',
-  transaction_disbursed: 'approved',
-  transaction_settlement_declined: 'failed',
-  transaction_retried: 'moved',
-  refund_failed: 'refund_failed',
-};
+const CLAIMS: ReadonlyMap<string, PspEventClaim> = new Map([
+  ['transaction_settled', 'approved'],
+  ['transaction_disbursed', 'approved'],
+  ['transaction_settlement_declined', 'failed'],
+  ['transaction_retried', 'moved'],
+  ['refund_failed', 'refund_failed'],
+] as const);
 
 const notification = z.looseObject({
   kind: z.string().max(250),
@@ -115,7 +115,7 @@ function pspEventOf(payload: string, pspAccount: string, content: unknown): PspE
     pspAccount,
     type: kind,
     createdEpochMs: timestamp,
-    subject: subjectOf(CLAIMS[kind], subject),
+    subject: subjectOf(CLAIMS.get(kind), subject),
   };
 }
 

@@ -14,16 +14,16 @@ const TOLERANCE_SECONDS = 300;
 const MAXIMUM_SECRETS = 16;
 
 /** The types that say something about a charge of ours. */
-const CLAIMS: Readonly<Record<string, PspEventClaim>> = {
-  'payment_intent.succeeded': 'approved',
-  'payment_intent.payment_failed': 'failed',
-  'payment_intent.canceled': 'given_back',
-  'payment_intent.processing': 'moved',
-  'payment_intent.requires_action': 'moved',
-  'payment_intent.amount_capturable_updated': 'moved',
-  'charge.refunded': 'given_back',
-  'refund.failed': 'refund_failed',
-};
+const CLAIMS: ReadonlyMap<string, PspEventClaim> = new Map([
+  ['payment_intent.succeeded', 'approved'],
+  ['payment_intent.payment_failed', 'failed'],
+  ['payment_intent.canceled', 'given_back'],
+  ['payment_intent.processing', 'moved'],
+  ['payment_intent.requires_action', 'moved'],
+  ['payment_intent.amount_capturable_updated', 'moved'],
+  ['charge.refunded', 'given_back'],
+  ['refund.failed', 'refund_failed'],
+] as const);
 
 const metadata = z.record(z.string(), z.string()).nullish();
 const idOrObject = z.union([z.string(), z.object({ id: z.string() })]);
@@ -110,7 +110,7 @@ function pspEventOf(pspAccount: string, content: unknown): PspEvent {
     pspAccount,
     type,
     createdEpochMs: created * 1_000,
-    subject: subjectOf(CLAIMS[type], data.object),
+    subject: subjectOf(CLAIMS.get(type), data.object),
   };
 }
 
