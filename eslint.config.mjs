@@ -6,6 +6,16 @@ export default tseslint.config(
   { ignores: ['node_modules', 'cdk.out', 'dist', 'coverage', '.data'] },
   js.configs.recommended,
   { files: ['**/*.mjs'], languageOptions: { globals: { process: 'readonly', console: 'readonly' } } },
+  {
+    // What the console's page is made of runs in a browser, as it is.
+    files: ['services/local-console/page/*.js'],
+    languageOptions: {
+      globals: Object.fromEntries(
+        ['document', 'fetch', 'location', 'window'].map((name) => [name, 'readonly']),
+      ),
+    },
+    rules: { 'no-unused-vars': ['error', { varsIgnorePattern: '^_' }] },
+  },
   { files: ['**/*.cjs'], languageOptions: { sourceType: 'commonjs', globals: { module: 'readonly' } } },
   {
     files: ['**/*.ts'],

@@ -31,7 +31,12 @@ export async function startLocalRun(options: {
   const port = options.port ?? (await findFreePort());
   const startedAt = performance.now();
   const child = spawn(process.execPath, ['bin/local.ts'], {
-    env: { PATH: process.env.PATH, DATA_DIR: options.dataDir, PORT: String(port), ...options.environment },
+    env: {
+      ...{ PATH: process.env.PATH, DATA_DIR: options.dataDir, PORT: String(port) },
+      // One process less to wait for, where no test looks at it.
+      CONSOLE: 'off',
+      ...options.environment,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const lines: string[] = [];

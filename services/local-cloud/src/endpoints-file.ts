@@ -7,6 +7,8 @@ import { replaceFile } from './replace-file.ts';
 const endpoints = z.object({
   /** Where the gateway listens. */
   url: z.url(),
+  /** The page of the console, with the token that opens it; absent where there is none. */
+  consoleUrl: z.url().optional(),
   launcherPid: z.int(),
   /** The tasks of the gateway; a task that was restarted has a new one. */
   gatewayPids: z.array(z.int()),
@@ -38,7 +40,7 @@ const endpoints = z.object({
   auditArchiveBucketName: z.string(),
 });
 
-/** Where the parts of a running local run are. It holds the passwords of the databases. */
+/** Where the parts of a running local run are. It holds the passwords of the databases and the console's token. */
 export type Endpoints = z.infer<typeof endpoints>;
 
 const FILE_NAME = 'endpoints.json';

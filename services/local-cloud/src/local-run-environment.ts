@@ -25,6 +25,10 @@ const localRunEnvironment = z
       .optional(),
     /** Off: the events of charges stay on the consumers' queues. */
     CONSUMERS: z.enum(['on', 'off']).default('on'),
+    /** Off: no console page. */
+    CONSOLE: z.enum(['on', 'off']).default('on'),
+    /** Absent: the one after PORT, or any free one. */
+    CONSOLE_PORT: z.coerce.number().int().min(1).max(65_535).optional(),
     DATABASE_URLS: gateway.DATABASE_URLS.optional(),
     AWS_ENDPOINT_URL_DYNAMODB: z.url().optional(),
     AWS_ENDPOINT_URL_SQS: z.url().optional(),

@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { promisify } from 'node:util';
 import { seedDemoTenants } from './demo-tenants.ts';
 import { type Endpoints, writeEndpoints } from './endpoints-file.ts';
-import { isPortFree } from './free-port.ts';
+import { findFreePort, isPortFree } from './free-port.ts';
 import { Guardian } from './guardian.ts';
 import { type LocalCloud, startLocalCloud } from './local-cloud.ts';
+import { consoleUrl, localConsole, type LocalConsole } from './local-console.ts';
 import { type LocalRunEnvironment, passThrough } from './local-run-environment.ts';
 import { levelNumber, parseLogLine } from './log-line.ts';
 import { ProcessGroup } from './process-group.ts';
@@ -43,7 +44,7 @@ function logLevel(definition: ProcessDefinition, line: string): number {
   return definition.isReadyLine(line) ? levelNumber('info') : parseLogLine(line).level;
 }
 
-/** The port that the gateway shall listen on is taken. */
+/** The port that the gateway or the console shall listen on is taken. */
 export class PortTakenError extends Error {
   override readonly name = 'PortTakenError';
 }
@@ -70,6 +71,7 @@ export class LocalRun {
   readonly #startedAt = new Date();
   #folder: RunFolder | undefined;
   #cloud: LocalCloud | undefined;
+  #console: LocalConsole | undefined;
   #starting: Promise<void> | undefined;
 
   constructor(options: LocalRunOptions) {
@@ -125,6 +127,7 @@ export class LocalRun {
       this.#tasks.start(auditArchiver('audit-archiver', settings)),
       ...referenceConsumers(settings).map((consumer) => this.#tasks.start(consumer)),
     ]);
+    await this.#startConsole();
     const endpoints = this.#endpoints(cloud);
     this.#saveEndpoints();
     if (cloud.postgresFolderOutside !== undefined) {
@@ -210,6 +213,20 @@ export class LocalRun {
     ]);
   }
 
+  /** Last, because it looks into all the others, by what `endpoints.json` says of them. */
+  async #startConsole(): Promise<void> {
+    const { CONSOLE, CONSOLE_PORT, PORT } = this.#options.environment;
+    this.#saveEndpoints();
+    if (CONSOLE === 'off') return;
+    if (CONSOLE_PORT !== undefined && !(await isPortFree(CONSOLE_PORT))) {
+      throw new PortTakenError(`CONSOLE_PORT: ${CONSOLE_PORT} is taken on 127.0.0.1. Set it to a free one.`);
+    }
+    const preferred = CONSOLE_PORT ?? this.#folder?.formerPorts.console ?? Math.min(PORT + 1, 65_535);
+    const port = await findFreePort(preferred);
+    this.#console = { port, token: randomBytes(24).toString('base64url') };
+    await this.#tasks.start(localConsole('console', this.#console, this.#dataDir()));
+  }
+
   #listener(): ProcessListener {
     const { print, printLog, partLost, environment } = this.#options;
     const shownLevel = levelNumber(environment.LOG_LEVEL);
@@ -245,7 +262,10 @@ export class LocalRun {
       launcherPid: process.pid,
       ...(guardianPid === undefined ? {} : { guardianPid }),
       parts,
-      ports: { ...folder.formerPorts, ...this.#cloud?.ports },
+      ports: {
+        ...{ ...folder.formerPorts, ...this.#cloud?.ports },
+        ...(this.#console === undefined ? {} : { console: this.#console.port }),
+      },
     });
   }
 
@@ -261,6 +281,7 @@ export class LocalRun {
     );
     return {
       url: `http://127.0.0.1:${this.#options.environment.PORT}`,
+      ...(this.#console === undefined ? {} : { consoleUrl: consoleUrl(this.#console) }),
       launcherPid: process.pid,
       gatewayPids: GATEWAY_TASKS.flatMap((name) => pids[name] ?? []),
       pids,

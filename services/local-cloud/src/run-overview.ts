@@ -21,6 +21,7 @@ export function overviewLines(endpoints: Endpoints, sweepIntervalMs: number): st
     ...CONSUMERS.map((consumer) => `consumer-${consumer}`)
       .filter((name) => name in endpoints.pids)
       .map((name) => line(name, endpoints.consumersTable ?? '', name)),
+    ...(endpoints.consoleUrl === undefined ? [] : [line('console', endpoints.consoleUrl, 'console')]),
     `  ${'gateway'.padEnd(18)} ${endpoints.url} (two tasks: pid ${endpoints.gatewayPids.join(', pid ')})`,
   ];
 }
