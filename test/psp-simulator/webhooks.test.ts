@@ -6,7 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import braintree from 'braintree';
 import Stripe from 'stripe';
+
+import { BraintreeClient } from '#gateway/psp/braintree-client';
 
 import { eventually } from '../support/eventually.ts';
 import { SimulatorProcess } from './simulator-process.ts';
@@ -18,6 +21,12 @@ interface Received {
   readonly type: string;
   readonly atMs: number;
   readonly intent: string;
+}
+
+/** The package's types know of fewer kinds of notifications than the package. */
+interface BraintreeNotification {
+  readonly kind: string;
+  readonly transaction: { readonly id: string; readonly customFields: Readonly<Record<string, string>> };
 }
 
 /** What receives webhooks, and answers as it is told. */
@@ -182,5 +191,85 @@ describe('the webhooks of the simulator, read by the official package', () => {
     await eventOf(next.id, 'payment_intent.succeeded');
     // What was taken before the second start was not sent again.
     expect(receiver.received.slice(seen).map(({ intent }) => intent)).toEqual([next.id]);
+  });
+});
+
+describe('the notifications of the simulated Braintree account, read by the official package', () => {
+  const account = { merchantId: 'merchant_1', publicKey: 'public_1', privateKey: 'private_1' };
+  let simulator: SimulatorProcess;
+  let server: Server;
+  let client: BraintreeClient;
+  const received: BraintreeNotification[] = [];
+
+  beforeAll(async () => {
+    const reader = new braintree.BraintreeGateway({
+      ...account,
+      environment: braintree.Environment.Sandbox,
+    });
+    server = createServer((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.on('end', () => {
+        const form = new URLSearchParams(Buffer.concat(chunks).toString());
+        void reader.webhookNotification
+          .parse(form.get('bt_signature') ?? '', form.get('bt_payload') ?? '')
+          .then((notification) => {
+            received.push(notification as unknown as BraintreeNotification);
+            response.writeHead(200).end();
+          });
+      });
+    });
+    await new Promise<void>((resolve) => {
+      server.listen(0, '127.0.0.1', resolve);
+    });
+    simulator = await SimulatorProcess.start({
+      BRAINTREE_WEBHOOK_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`,
+      BRAINTREE_MERCHANT_ID: account.merchantId,
+      BRAINTREE_PUBLIC_KEY: account.publicKey,
+      BRAINTREE_PRIVATE_KEY: account.privateKey,
+    });
+    client = new BraintreeClient(account, 'sandbox', simulator.url);
+  });
+  afterAll(async () => {
+    await simulator.kill();
+    server.closeAllConnections();
+    server.close();
+  });
+
+  async function sale(token: string): Promise<string> {
+    const result = await client.exchange(10_000, (gateway) =>
+      gateway.transaction.sale({
+        amount: '19.99',
+        orderId: randomUUID(),
+        paymentMethodToken: token,
+        options: { submitForSettlement: true },
+        customFields: { charge_once_charge_id: 'ch_1' },
+      }),
+    );
+    return result.transaction.id;
+  }
+
+  it('tell of the settlement of each sale, and of one that was declined, with the marks of the sale', async () => {
+    const [settled, declined] = [await sale('card_visa'), await sale('card_settlement_declined')];
+    await sale('card_declined_2001').catch(() => undefined);
+    expect(await simulator.control('POST', '/_control/braintree_settlement', {})).toEqual({ settled: 2 });
+    await eventually('both notifications', () => received.length >= 2);
+    const told = received.map(({ kind, transaction }) => [kind, transaction.id, transaction.customFields]);
+    const marks = { chargeOnceChargeId: 'ch_1' };
+    expect(told.toSorted()).toEqual(
+      [
+        ['transaction_settled', settled, marks],
+        ['transaction_settlement_declined', declined, marks],
+      ].toSorted(),
+    );
+  });
+
+  it('come two times where that is asked for', async () => {
+    received.length = 0;
+    await simulator.control('PUT', '/_control/webhooks', { mode: 'twice' });
+    const id = await sale('card_visa');
+    await simulator.control('POST', '/_control/braintree_settlement', {});
+    await eventually('both copies', () => received.length >= 2);
+    expect(received.map(({ transaction }) => transaction.id)).toEqual([id, id]);
   });
 });

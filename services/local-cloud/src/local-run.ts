@@ -192,6 +192,7 @@ export class LocalRun {
           ...passThrough(PSP_SIMULATOR_SETTINGS, outer),
           WEBHOOK_URL: `http://127.0.0.1:${environment.PORT}/v1/webhooks/stripe`,
           WEBHOOK_SECRET: environment.STRIPE_WEBHOOK_SECRET.split(',')[0]?.trim(),
+          BRAINTREE_WEBHOOK_URL: `http://127.0.0.1:${environment.PORT}/v1/webhooks/braintree`,
         },
       },
       this.#stores,

@@ -3,7 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { z } from 'zod';
 
-import type { BraintreeTransaction, BraintreeTransactions } from './braintree-transactions.ts';
+import {
+  SETTLEMENT_DECLINED,
+  type BraintreeTransaction,
+  type BraintreeTransactions,
+} from './braintree-transactions.ts';
 import { braintreeCollection, braintreeXml, type XmlValue } from './braintree-xml.ts';
 import { NO_FAULT, type GlobalFault } from './global-fault.ts';
 import type { SimulatorClock } from './simulator-clock.ts';
@@ -85,7 +89,7 @@ export class BraintreeApi {
       case 'POST /advanced_search':
         return this.#page(search.parse(JSON.parse(call.body)).search);
       case 'GET :id':
-        return this.#withTransaction(id, (found) => answer(200, 'transaction', shown(found)));
+        return this.#withTransaction(id, (found) => answer(200, 'transaction', shownTransaction(found)));
       case 'PUT void':
         return this.#withTransaction(id, (found) => this.#void(found));
       case 'POST refund':
@@ -114,12 +118,12 @@ export class BraintreeApi {
     if (fault === 'no_answer_after_charge') return { kind: 'reset' };
     if (fault === 'hang_after_charge') return { kind: 'hang' };
     if (created.status === 'submitted_for_settlement' || created.status === 'authorized') {
-      return answer(201, 'transaction', shown(created));
+      return answer(201, 'transaction', shownTransaction(created));
     }
     return answer(422, 'api-error-response', {
       errors: { errors: [] },
       message: created.processorResponseCode === null ? 'Gateway Rejected' : 'Declined',
-      transaction: shown(created),
+      transaction: shownTransaction(created),
     });
   }
 
@@ -164,7 +168,7 @@ export class BraintreeApi {
       body: braintreeCollection(
         'credit-card-transactions',
         'transaction',
-        found.slice(0, PAGE_SIZE).map(shown),
+        found.slice(0, PAGE_SIZE).map(shownTransaction),
       ),
     };
   }
@@ -187,7 +191,7 @@ export class BraintreeApi {
     }
     const voided = { ...found, status: 'voided' };
     this.transactions.put(voided);
-    return answer(200, 'transaction', shown(voided));
+    return answer(200, 'transaction', shownTransaction(voided));
   }
 
   #refund(found: BraintreeTransaction): BraintreeReply {
@@ -206,7 +210,7 @@ export class BraintreeApi {
     };
     this.transactions.put(credit);
     this.transactions.put({ ...found, refundIds: [credit.id] });
-    return answer(201, 'transaction', shown(credit));
+    return answer(201, 'transaction', shownTransaction(credit));
   }
 
   #withTransaction(id: string, act: (found: BraintreeTransaction) => BraintreeReply): BraintreeReply {
@@ -227,6 +231,7 @@ function outcomeOf(paymentMethod: string): SaleOutcome | undefined {
   if (/^fake-valid-.*nonce$/.test(paymentMethod)) return approved;
   if (paymentMethod === 'fake-processor-declined-visa-nonce') return { ...approved, declineCode: '2000' };
   if (paymentMethod === 'fake-gateway-rejected-fraud-nonce') return { ...approved, rejection: 'fraud' };
+  if (paymentMethod === SETTLEMENT_DECLINED) return approved;
   if (paymentMethod === 'card_visa' || FAULTS.some((name) => paymentMethod === `sim_${name}`))
     return approved;
   const [, kind] = /^card_(.+)$/.exec(paymentMethod) ?? [];
@@ -254,7 +259,8 @@ function invalid(attribute: string, code: string, message: string): BraintreeRep
   });
 }
 
-function shown(one: BraintreeTransaction): XmlValue {
+/** A transaction as the API and the notifications show it. */
+export function shownTransaction(one: BraintreeTransaction): XmlValue {
   return {
     id: one.id,
     type: one.type,

@@ -25,6 +25,8 @@ export interface TransactionJournal {
 
 /** How long Braintree's duplicate checking looks back by default. */
 const DUPLICATE_WINDOW_MS = 30_000;
+/** A sale of this token is approved, and declined when it is settled. */
+export const SETTLEMENT_DECLINED = 'card_settlement_declined';
 const STANDING = new Set([
   'authorized',
   'submitted_for_settlement',
@@ -97,10 +99,15 @@ export class BraintreeTransactions {
     return this.#createCalls.get(orderId) ?? 0;
   }
 
-  /** Settles everything that waits for settlement, as the nightly batch does. */
-  settleAll(): void {
-    for (const one of this.all()) {
-      if (one.status === 'submitted_for_settlement') this.put({ ...one, status: 'settled' });
-    }
+  /** Settles everything that waits for settlement, as the nightly batch does, and says what became of it. */
+  settleAll(): readonly BraintreeTransaction[] {
+    const ended = this.all()
+      .filter(({ status }) => status === 'submitted_for_settlement')
+      .map((one) => ({
+        ...one,
+        status: one.paymentMethod === SETTLEMENT_DECLINED ? 'settlement_declined' : 'settled',
+      }));
+    for (const one of ended) this.put(one);
+    return ended;
   }
 }

@@ -49,15 +49,18 @@ export class ControlApi {
         this.braintree.setFault(globalFault.parse(body));
         return { status: 200, body: globalFault.parse(body) };
       case 'GET /_control/webhooks':
-        return { status: 200, body: this.#account.webhooks?.counts ?? {} };
+        return {
+          status: 200,
+          body: { ...this.#account.webhooks?.counts, braintree: this.#account.braintreeWebhooks?.counts },
+        };
       case 'PUT /_control/webhooks':
         this.#account.webhooks?.setMode(webhookMode.parse(body).mode);
+        this.#account.braintreeWebhooks?.setMode(webhookMode.parse(body).mode);
         return { status: 200, body: webhookMode.parse(body) };
       case 'GET /_control/braintree_transactions':
         return { status: 200, body: this.braintree.transactions.all() };
       case 'POST /_control/braintree_settlement':
-        this.braintree.transactions.settleAll();
-        return { status: 200, body: {} };
+        return { status: 200, body: { settled: this.#settleBraintree() } };
       case 'POST /_control/clock':
         clock.advance(clockShift.parse(body).advanceMs);
         return { status: 200, body: { nowEpochMs: clock.nowEpochMs() } };
@@ -70,6 +73,13 @@ export class ControlApi {
       default:
         return { status: 404, body: { error: `no control call ${method} ${path}` } };
     }
+  }
+
+  /** How many transactions were. */
+  #settleBraintree(): number {
+    const settled = this.braintree.transactions.settleAll();
+    this.#account.braintreeWebhooks?.send(settled);
+    return settled.length;
   }
 
   /** Filtered by `tenant`, by `id`, or by any metadata as `metadata.KEY=VALUE`. */

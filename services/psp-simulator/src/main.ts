@@ -6,6 +6,7 @@ import { z } from 'zod';
 
 import { BraintreeApi } from './braintree-api.ts';
 import { BraintreeTransactions, type BraintreeTransaction } from './braintree-transactions.ts';
+import { BraintreeWebhooks } from './braintree-webhooks.ts';
 import { Journal } from './journal.ts';
 import { PaymentStore } from './payment-store.ts';
 import { SimulatorClock } from './simulator-clock.ts';
@@ -27,6 +28,12 @@ const environment = z
     /** Where webhooks are sent; absent: none are. */
     WEBHOOK_URL: z.url().optional(),
     WEBHOOK_SECRET: z.string().min(1).default('whsec_local'),
+    /** Where Braintree's notifications are sent; absent: none are. */
+    BRAINTREE_WEBHOOK_URL: z.url().optional(),
+    /** The account that signs them; any may call. */
+    BRAINTREE_MERCHANT_ID: z.string().min(1).default('local_merchant'),
+    BRAINTREE_PUBLIC_KEY: z.string().min(1).default('local_public_key'),
+    BRAINTREE_PRIVATE_KEY: z.string().min(1).default('local_private_key'),
     WEBHOOK_MODE: z.enum(WEBHOOK_MODES).default('normal'),
     /** How late the mode `late` is. */
     WEBHOOK_LATE_MS: milliseconds.default(3000),
@@ -49,10 +56,23 @@ const webhooks =
         ...{ store, clock, mode: environment.WEBHOOK_MODE, lateMs: environment.WEBHOOK_LATE_MS },
         endpoint: { url: environment.WEBHOOK_URL, secret: environment.WEBHOOK_SECRET },
       });
+const braintreeWebhooks =
+  environment.BRAINTREE_WEBHOOK_URL === undefined
+    ? undefined
+    : new BraintreeWebhooks({
+        ...{ clock, mode: environment.WEBHOOK_MODE, lateMs: environment.WEBHOOK_LATE_MS },
+        url: environment.BRAINTREE_WEBHOOK_URL,
+        account: {
+          merchantId: environment.BRAINTREE_MERCHANT_ID,
+          publicKey: environment.BRAINTREE_PUBLIC_KEY,
+          privateKey: environment.BRAINTREE_PRIVATE_KEY,
+        },
+      });
 const server = createSimulatorServer({
   ...{ store, clock, slowMs, processingMs },
   braintree: new BraintreeApi(transactions, clock, slowMs),
   ...(webhooks === undefined ? {} : { webhooks }),
+  ...(braintreeWebhooks === undefined ? {} : { braintreeWebhooks }),
 });
 server.listen(environment.PORT, environment.HOST);
 await once(server, 'listening');

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 
 import type { BraintreeApi } from './braintree-api.ts';
+import type { BraintreeWebhooks } from './braintree-webhooks.ts';
 import type { PaymentStore } from './payment-store.ts';
 import type { SimulatorClock } from './simulator-clock.ts';
 import type { Webhooks } from './webhooks.ts';
@@ -16,6 +17,8 @@ export interface SimulatedAccount {
   readonly processingMs: number;
   /** Absent: no webhooks are sent. */
   readonly webhooks?: Webhooks;
+  /** Absent: none are sent of Braintree. */
+  readonly braintreeWebhooks?: BraintreeWebhooks;
 }
 
 /** An id in the form of Stripe's: a prefix and 24 characters. */

@@ -1,21 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import Stripe from 'stripe';
-
 import type { WebhookRecord } from './payment-records.ts';
 
-export interface WebhookEndpoint {
+export interface WebhookTarget {
   readonly url: string;
-  /** What the events are signed with. */
-  readonly secret: string;
+  /** The headers of one attempt: a signature may have its time in it. */
+  headersOf(body: string): Readonly<Record<string, string>>;
 }
 
 export interface WebhookSenderOptions {
-  readonly endpoint: WebhookEndpoint;
+  readonly target: WebhookTarget;
   /** How late `late` is. */
   readonly lateMs: number;
   /** Called when an event needs no more sending. */
-  readonly settled: (id: string) => void;
+  readonly settled?: (id: string) => void;
 }
 
 /** Stripe gives up after three days; nobody waits that long here. */
@@ -27,8 +25,7 @@ const ATTEMPT_TIMEOUT_MS = 10_000;
 const LONGEST_ANSWER_DELAY_MS = 5_000;
 
 /**
- * Sends events as Stripe does: signed by the time of each attempt, in no order that could be relied upon, and again
- * until the endpoint answers with 2xx.
+ * Sends events as PSPs do: in no order that could be relied upon, and again until the endpoint answers with 2xx.
  */
 export class WebhookSender {
   readonly #options: WebhookSenderOptions;
@@ -70,7 +67,7 @@ export class WebhookSender {
 
   async #deliver(event: WebhookRecord, delayMs: number): Promise<void> {
     if (event.mode === 'off') {
-      this.#options.settled(event.id);
+      this.#options.settled?.(event.id);
       return;
     }
     this.#pending += 1;
@@ -79,7 +76,7 @@ export class WebhookSender {
     const copies = event.mode === 'twice' ? 2 : 1;
     await Promise.all(Array.from({ length: copies }, () => this.#attemptUntilTaken(event)));
     this.#pending -= 1;
-    this.#options.settled(event.id);
+    this.#options.settled?.(event.id);
   }
 
   async #attemptUntilTaken(event: WebhookRecord): Promise<void> {
@@ -96,15 +93,11 @@ export class WebhookSender {
   }
 
   async #attempt(payload: string): Promise<boolean> {
-    const { url, secret } = this.#options.endpoint;
+    const { target } = this.#options;
     try {
-      const response = await fetch(url, {
+      const response = await fetch(target.url, {
         method: 'POST',
-        headers: {
-          'Content-Type': 'application/json; charset=utf-8',
-          'User-Agent': 'Stripe/1.0 (+https://stripe.com/docs/webhooks)',
-          'Stripe-Signature': Stripe.webhooks.generateTestHeaderString({ payload, secret }),
-        },
+        headers: target.headersOf(payload),
         body: payload,
         redirect: 'manual',
         signal: AbortSignal.timeout(ATTEMPT_TIMEOUT_MS),

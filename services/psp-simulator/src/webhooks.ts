@@ -1,9 +1,17 @@
+import Stripe from 'stripe';
+
 import type { Changes, WebhookRecord } from './payment-records.ts';
 import type { PaymentStore } from './payment-store.ts';
 import type { SimulatorClock } from './simulator-clock.ts';
 import { webhookEventsOf } from './webhook-events.ts';
 import type { WebhookMode } from './webhook-mode.ts';
-import { WebhookSender, type WebhookEndpoint } from './webhook-sender.ts';
+import { WebhookSender, type WebhookTarget } from './webhook-sender.ts';
+
+export interface WebhookEndpoint {
+  readonly url: string;
+  /** What the events are signed with. */
+  readonly secret: string;
+}
 
 export interface WebhooksOptions {
   readonly store: PaymentStore;
@@ -27,7 +35,7 @@ export class Webhooks {
     this.#mode = options.mode;
     const { store, endpoint, lateMs } = options;
     const settled = (webhookSettled: string): void => store.commit({ webhookSettled });
-    this.#sender = new WebhookSender({ endpoint, lateMs, settled });
+    this.#sender = new WebhookSender({ target: targetOf(endpoint), lateMs, settled });
     store.sendWebhooks(this);
     // Whoever waits for the event asks nothing meanwhile.
     setInterval(() => store.settleProcessing(), PROCESSING_CHECK_MS).unref();
@@ -56,4 +64,16 @@ export class Webhooks {
     this.#answerMayGo = Promise.resolve();
     await mayGo;
   }
+}
+
+/** Stripe signs the time of each attempt with the body. */
+function targetOf({ url, secret }: WebhookEndpoint): WebhookTarget {
+  return {
+    url,
+    headersOf: (payload) => ({
+      'Content-Type': 'application/json; charset=utf-8',
+      'User-Agent': 'Stripe/1.0 (+https://stripe.com/docs/webhooks)',
+      'Stripe-Signature': Stripe.webhooks.generateTestHeaderString({ payload, secret }),
+    }),
+  };
 }
