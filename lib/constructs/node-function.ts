@@ -39,6 +39,8 @@ export interface NodeFunctionProps {
   /** Folder whose `.sql` files lie beside the bundle. */
   readonly sqlFolder?: string;
   readonly paramsAndSecrets?: lambda.ParamsAndSecretsLayerVersion;
+  /** Each invocation is a trace of X-Ray's. */
+  readonly isTraced?: boolean;
 }
 
 /**
@@ -47,7 +49,7 @@ export interface NodeFunctionProps {
  */
 export class NodeFunction extends nodejs.NodejsFunction {
   constructor(scope: Construct, id: string, props: NodeFunctionProps) {
-    const { paramsAndSecrets, reservedConcurrency } = props;
+    const { paramsAndSecrets, reservedConcurrency, isTraced = false } = props;
     super(scope, id, {
       entry: path.join(PROJECT_ROOT, props.entry),
       projectRoot: PROJECT_ROOT,
@@ -58,7 +60,9 @@ export class NodeFunction extends nodejs.NodejsFunction {
       bundling: bundling(props.sqlFolder),
       environment: { ...props.environment },
       environmentEncryption: props.encryptionKey,
-      role: roleInVpc(scope, `${id}Role`, props.logGroup),
+      role: roleInVpc(scope, `${id}Role`, props.logGroup, isTraced),
+      // CDK lets the role send the segments.
+      tracing: isTraced ? lambda.Tracing.ACTIVE : lambda.Tracing.DISABLED,
       logGroup: props.logGroup,
       vpc: props.vpc,
       vpcSubnets: { subnetType: ec2.SubnetType.PRIVATE_WITH_EGRESS },
@@ -72,7 +76,7 @@ export class NodeFunction extends nodejs.NodejsFunction {
 }
 
 /** In the place of the AWS-managed policies, which let a function write to every log group. */
-function roleInVpc(scope: Construct, id: string, logGroup: logs.ILogGroup): iam.Role {
+function roleInVpc(scope: Construct, id: string, logGroup: logs.ILogGroup, isTraced: boolean): iam.Role {
   const role = new iam.Role(scope, id, { assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com') });
   logGroup.grantWrite(role);
   role.addToPolicy(
@@ -94,7 +98,8 @@ function roleInVpc(scope: Construct, id: string, logGroup: logs.ILogGroup): iam.
     id: 'AwsSolutions-IAM5[Resource::*]',
     reason:
       'Lambda creates the network interfaces of a function in a VPC before they have names, and describing them ' +
-      'takes no resource; the statement holds those actions only.',
+      'takes no resource; the statement holds those actions only.' +
+      (isTraced ? ' X-Ray has no resource that sending its traces could be bound to.' : ''),
   });
   return role;
 }

@@ -61,6 +61,7 @@ export class Sweeper extends Construct {
       securityGroup: props.securityGroup,
       timeout: TIMEOUT,
       memoryMiB: MEMORY_MIB,
+      isTraced: true,
       reservedConcurrency: SWEEPS_AT_A_TIME_PER_SHARD * props.shards.length,
     });
     // Scheduler hands over and goes: what fails then is the function's own to repeat.

@@ -97,6 +97,21 @@ describe('npm start', () => {
     answers.push({ tenantId: TENANT_ID, key, status: first.status, text: first.text });
   });
 
+  it('shows the traces of a charge where it says, from the request to the event', async () => {
+    const key = newKey();
+    expect((await client.charge(key, chargeBody())).status).toBe(201);
+    const { tracesUrl = '' } = run.endpoints();
+    expect(run.lines.join('\n')).toContain(`${tracesUrl}/charges/`);
+    const chargeId = chargeIdOf({ tenantId: TENANT_ID, idempotencyKey: key });
+    const text = await eventually('the trace', async () => {
+      const shown = await (await fetch(`${tracesUrl}/charges/${chargeId}`)).text();
+      return shown.includes('http.request') && shown.includes('events.publish') ? shown : undefined;
+    });
+    expect(text.match(/^trace /gm)).toHaveLength(1);
+    expect(text).toMatch(/^http\.request .*http\.response\.status_code=201/m);
+    expect(text).toMatch(/^ +psp\.attempt .*psp\.outcome=approved/m);
+  }, 30_000);
+
   it('gives one charge and one answer to 100 concurrent duplicates over both tasks', async () => {
     const key = newKey();
     const all = await Promise.all(

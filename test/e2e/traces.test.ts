@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { chargeIdOf } from '#gateway/idempotency/charge-key';
 import { SPAN_ATTRIBUTES } from '#gateway/platform/tracing';
 
-import { type ReceivedSpan, TraceReceiver } from '../../services/local-cloud/src/trace-receiver.ts';
+import type { ReceivedSpan } from '#local-cloud/received-span';
+import { TraceReceiver } from '#local-cloud/trace-receiver';
 import { chargeBody, newKey } from '../support/api-client.ts';
 import { eventually } from '../support/eventually.ts';
 import { startStack, TENANT, type GatewayProcess, type Stack } from '../support/stack.ts';
@@ -32,6 +33,20 @@ async function charge(gateway: GatewayProcess, key: string, headers: Record<stri
   });
   await response.text();
   return response.status;
+}
+
+interface LogLine {
+  readonly msg?: string;
+  readonly chargeId?: string;
+  readonly traceId?: string;
+}
+
+/** Lines of JSON; the first of a process is its port. */
+function linesIn(output: string): LogLine[] {
+  return output
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as LogLine);
 }
 
 function chargeOf(key: string): string {
@@ -69,7 +84,11 @@ describe('the traces of charges', () => {
     });
 
   it("are one each, from the load balancer's header to the event, and say nothing that they must not", async () => {
-    const gateway = await stack.startGateway(traced('1'));
+    let output = '';
+    const gateway = await stack.startGateway({
+      environment: { ...traced('1').environment, LOG_LEVEL: 'info' },
+      onOutput: (text) => (output += text),
+    });
     const key = newKey();
     const root = newRoot();
     expect(await charge(gateway, key, { 'X-Amzn-Trace-Id': root.header })).toBe(201);
@@ -92,6 +111,11 @@ describe('the traces of charges', () => {
     const names = new Set(spans.flatMap(({ attributes }) => Object.keys(attributes)));
     expect([...names].filter((name) => !(SPAN_ATTRIBUTES as readonly string[]).includes(name))).toEqual([]);
     expect(JSON.stringify(spans)).not.toContain(TOKEN);
+
+    const lines = linesIn(output).filter(({ chargeId }) => chargeId === chargeOf(key));
+    expect(lines.map(({ msg }) => msg)).toContain('request');
+    const traceId = `1-${root.traceId.slice(0, 8)}-${root.traceId.slice(8)}`;
+    for (const line of lines) expect(line.traceId).toBe(traceId);
   }, 60_000);
 
   it('link a takeover to the trace of the run that was killed', async () => {
@@ -118,6 +142,27 @@ describe('the traces of charges', () => {
     expect(takeover.attributes['charge.takeover']).toBe(true);
     expect(takeover.links.map(({ traceId }) => traceId)).toEqual([root.traceId]);
     expect(takeover.traceId).not.toBe(root.traceId);
+  }, 90_000);
+
+  it('show the sweep that found a charge, and the recovery that ended it', async () => {
+    const crashing = await stack.startGateway({ crashAt: 'after psp:charge', ...traced('0') });
+    const key = newKey();
+    const killed = charge(crashing, key, {}).catch(() => undefined);
+    expect(await crashing.ended).toBe('SIGKILL');
+    await killed;
+
+    stack.startSweeper({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url });
+    const ticket = named(await spansWith(key, 'sweep.ticket'), 'sweep.ticket');
+    expect(ticket.attributes['charge.tenant_id']).toBe(TENANT.tenantId);
+    const gateway = await stack.startGateway(traced('0'));
+    const spans = await spansWith(key, 'recovery.ticket');
+    await gateway.stop();
+    const recovery = named(spans, 'recovery.ticket');
+    expect(recovery.attributes['recovery.reason']).toBe('lease-expired');
+    expect(named(spans, 'charge.run')).toMatchObject({
+      traceId: recovery.traceId,
+      attributes: { 'charge.takeover': true, 'charge.outcome': 'finished' },
+    });
   }, 90_000);
 
   it('are not sent where they are not sampled, unless something went wrong in them', async () => {

@@ -156,6 +156,7 @@ describe.each(CASES)('the events of $stageName in $region', ({ stageName, homed,
       KmsKeyArn: keyArn,
       VpcConfig: Match.anyValue(),
       LoggingConfig: { LogGroup: Match.anyValue() },
+      TracingConfig: { Mode: 'Active' },
     });
     template.hasResourceProperties('AWS::Lambda::EventInvokeConfig', {
       MaximumRetryAttempts: 1,
@@ -187,11 +188,13 @@ describe.each(CASES)('the events of $stageName in $region', ({ stageName, homed,
         'sqs:GetQueueAttributes',
         'sqs:GetQueueUrl',
         'sqs:SendMessage',
+        'xray:PutTelemetryRecords',
+        'xray:PutTraceSegments',
       ]),
     );
     const everything = statements.filter(({ Resource }) => Resource === '*');
-    expect(everything.flatMap(({ Action }) => Action).filter((action) => !action.startsWith('ec2:'))).toEqual(
-      [],
-    );
+    expect(
+      everything.flatMap(({ Action }) => Action).filter((action) => !/^(ec2|xray):/.test(action)),
+    ).toEqual([]);
   });
 });

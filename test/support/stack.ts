@@ -36,7 +36,7 @@ export interface Stack {
   /** Starts a gateway task as its own process; `crashAt` makes it kill itself there. */
   startGateway(options?: StartGatewayOptions): Promise<GatewayProcess>;
   /** Starts the sweeper as its own process; it ends with the stack. */
-  startSweeper(): void;
+  startSweeper(more?: Readonly<Record<string, string>>): void;
   /** Waits for the next events of a consumer's queue and takes them off it. */
   takeEvents(consumer: Consumer): Promise<PaymentEventDetail[]>;
   /** The states of a charge's ledger in their order. */
@@ -85,8 +85,9 @@ export async function startStack(): Promise<Stack> {
       child.stdout?.on('data', (chunk: Buffer) => options.onOutput?.(chunk.toString()));
       return gatewayProcess(child, Number(await firstLine(child)));
     },
-    startSweeper: () => {
-      children.push(spawnNode('services/sweeper/src/main.ts', { ...environment, SWEEP_INTERVAL_MS: '500' }));
+    startSweeper: (more = {}) => {
+      const own = { ...environment, SWEEP_INTERVAL_MS: '500', ...more };
+      children.push(spawnNode('services/sweeper/src/main.ts', own));
     },
     takeEvents: async (consumer) => takeEvents(sqs, await queueUrl(names.consumerQueues[consumer])),
     ledgerStates: (chargeId) => ledgerStates(dynamodb, names.ledgerTable, chargeId),

@@ -50,7 +50,11 @@ describe('SqsTicketQueue', () => {
 });
 
 interface BatchRequest {
-  readonly Entries: readonly { readonly Id: string; readonly MessageBody: string }[];
+  readonly Entries: readonly {
+    readonly Id: string;
+    readonly MessageBody: string;
+    readonly MessageSystemAttributes?: { readonly AWSTraceHeader: { readonly StringValue: string } };
+  }[];
 }
 type EntryFailure = { Code: string; SenderFault: boolean } | undefined;
 
@@ -113,6 +117,22 @@ describe('SqsTicketQueue, where single entries fail', () => {
       sent.slice(0, 2).map((ticket) => JSON.stringify(ticket)),
     ]);
     expect(slept).toEqual([100]);
+  });
+
+  it('sends each ticket with the trace that it goes on with, also again, and in every batch', async () => {
+    failureOf = (entry, request) =>
+      request === 1 && entry === 1 ? { Code: 'ServiceUnavailable', SenderFault: false } : undefined;
+    const sent = tickets(12);
+    const headers = sent.map((_, index) => (index === 2 ? undefined : `Root=${index}`));
+    expect(await ticketQueue(client, queueUrl).send(sent, headers)).toEqual([]);
+    const received = requests.flatMap(({ Entries }) =>
+      Entries.map(({ MessageBody, MessageSystemAttributes }) => [
+        sent.findIndex((ticket) => JSON.stringify(ticket) === MessageBody),
+        MessageSystemAttributes?.AWSTraceHeader.StringValue,
+      ]),
+    );
+    expect(received).toHaveLength(13);
+    for (const [index, header] of received) expect(header).toBe(headers[Number(index)]);
   });
 
   it('gives up after three attempts and says how many tickets were not taken', async () => {

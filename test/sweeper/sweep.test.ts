@@ -4,8 +4,15 @@ import { describe, expect, it } from '@jest/globals';
 
 import { GAUGES, METRICS } from '#contract/metrics';
 import type { RecoveryTicket } from '#contract/recovery-ticket';
+import { chargeIdOf } from '#gateway/idempotency/charge-key';
 import type { ExpiredLease } from '#sweeper/expired-lease-scanner';
 import { sweep, type SweepOptions } from '#sweeper/sweep';
+import {
+  continuedTracing,
+  type SweepAttributes,
+  type SweepSpan,
+  type SweepTracing,
+} from '#sweeper/sweep-tracing';
 import type { SweptShard } from '#sweeper/swept-shard';
 
 const leases = (count: number): ExpiredLease[] =>
@@ -14,6 +21,27 @@ const leases = (count: number): ExpiredLease[] =>
     idempotencyKey: randomUUID(),
     waitingMs: 1_000 * (count - index),
   }));
+
+/** Keeps the spans, and numbers them. */
+class RecordingTracing implements SweepTracing {
+  readonly spans: { readonly name: string; readonly attributes: SweepAttributes }[] = [];
+  open = 0;
+
+  begin(name: string, attributes: SweepAttributes): SweepSpan {
+    const span = { name, attributes: { ...attributes } };
+    const header = `span ${this.spans.length}`;
+    this.spans.push(span);
+    this.open += 1;
+    return {
+      header,
+      child: (childName, childAttributes) => this.begin(`${childName} of ${name}`, childAttributes),
+      set: (more) => void Object.assign(span.attributes, more),
+      end: () => {
+        this.open -= 1;
+      },
+    };
+  }
+}
 
 function shard(name: string, parts: Partial<SweptShard>): SweptShard {
   return { name, scan: () => Promise.resolve([]), purge: () => Promise.resolve(0), ...parts };
@@ -32,6 +60,7 @@ function options(shards: readonly SweptShard[], changes: Partial<SweepOptions> =
       },
     },
     measure: (metric, value, unit) => counted.push([metric, value, unit]),
+    tracing: continuedTracing(() => undefined),
     monotonicMs: () => (nowMs += 100),
     batchSize: 100,
     purgeBudgetMs: 10_000,
@@ -142,6 +171,45 @@ describe('sweep', () => {
     expect(report.failures).toEqual(
       Array.from({ length: 3 }, () => ({ shard: 'one', step: 'send', reason: 'Throttled' })),
     );
+  });
+
+  it('is a trace with a span for each ticket, which the ticket goes on with', async () => {
+    const tracing = new RecordingTracing();
+    const found = leases(2);
+    const headers: (string | undefined)[] = [];
+    const send: SweepOptions['tickets']['send'] = (_tickets, traceHeaders = []) => {
+      headers.push(...traceHeaders);
+      expect(tracing.open).toBe(3);
+      return Promise.resolve(['Throttled']);
+    };
+    const tickets = { send };
+    await sweep(options([shard('one', { scan: () => Promise.resolve(found) })], { tracing, tickets }).all);
+    const [root, ...written] = tracing.spans;
+    expect(root).toEqual({
+      name: 'sweep',
+      attributes: { 'sweep.shard': 'one', 'sweep.found': 2, 'sweep.unsent': 1 },
+    });
+    expect(written).toEqual(
+      found.map((lease) => ({
+        name: 'sweep.ticket of sweep',
+        attributes: {
+          'charge.id': chargeIdOf(lease),
+          'charge.tenant_id': lease.tenantId,
+          'sweep.waiting_ms': lease.waitingMs,
+        },
+      })),
+    );
+    expect(headers).toEqual(['span 1', 'span 2']);
+    expect(tracing.open).toBe(0);
+  });
+
+  it('ends its spans also where the tickets could not be sent, and is no trace where nothing was found', async () => {
+    const tracing = new RecordingTracing();
+    const tickets = { send: () => Promise.reject(new Error('refused')) };
+    const full = shard('one', { scan: () => Promise.resolve(leases(1)) });
+    await sweep(options([full, shard('empty', {})], { tracing, tickets }).all);
+    expect(tracing.spans.map(({ name }) => name)).toEqual(['sweep', 'sweep.ticket of sweep']);
+    expect(tracing.open).toBe(0);
   });
 
   it('purges until little is left', async () => {

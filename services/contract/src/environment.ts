@@ -226,6 +226,8 @@ export const localSweeperEnvironment = z.object({
   ...sweeperShared,
   DATABASE_URLS: commaSeparatedUrls,
   SWEEP_INTERVAL_MS: milliseconds,
+  /** Base URL of an OTLP/HTTP collector that takes traces. Absent: nothing is traced. */
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional(),
 });
 
 /** A reference consumer of the payment events: one process for each queue. */

@@ -1,6 +1,7 @@
 import type { GatewayEnvironment } from '#contract/environment';
 import { GAUGES, METRICS } from '#contract/metrics';
 import { DEFAULT_PSP_ACCOUNT } from '#contract/psp-accounts';
+import type { RecoveryTicket } from '#contract/recovery-ticket';
 
 import { EventBridgeEventPublisher } from './events/eventbridge-event-publisher.ts';
 import { createHttpApp, type HttpAppDependencies } from './http/http-app.ts';
@@ -9,6 +10,7 @@ import { selfSignedCertificate, type TlsIdentity } from './http/self-signed-cert
 import { AuroraKeyStore } from './idempotency/aurora-key-store.ts';
 import { auroraPool, type AuroraTls } from './idempotency/aurora-pool.ts';
 import { DynamoCheckpointStore } from './idempotency/dynamo-checkpoint-store.ts';
+import { chargeIdOf } from './idempotency/charge-key.ts';
 import { SagaChargeGate } from './idempotency/saga-charge-gate.ts';
 import { TracedChargeGate } from './idempotency/traced-charge-gate.ts';
 import { StaticShardMap } from './idempotency/shard-map.ts';
@@ -33,7 +35,7 @@ import {
 } from './psp/resilient-payment-service-provider.ts';
 import { createStripeClient } from './psp/stripe-client.ts';
 import { StripePaymentServiceProvider } from './psp/stripe-payment-service-provider.ts';
-import { RecoveryWorker } from './recovery/recovery-worker.ts';
+import { RecoveryWorker, type ResumeResult } from './recovery/recovery-worker.ts';
 import { SqsRecoveryTicketSender } from './recovery/sqs-recovery-ticket-sender.ts';
 import { ChargeExecutor } from './saga/charge-executor.ts';
 import type { SagaPorts, SagaSettings } from './saga/saga-ports.ts';
@@ -106,10 +108,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const recovery = new RecoveryWorker({
     sqs: parts.aws.sqs,
     queueUrl: environment.RECOVERY_QUEUE_URL,
-    resume: (ticket) =>
-      tracing.span('recovery.ticket', { attributes: { 'recovery.reason': ticket.reason } }, () =>
-        executor.resume(ticket),
-      ),
+    resume: (ticket, traceHeader) => resumeTraced(ticket, traceHeader, executor),
     clock,
     random,
     logger,
@@ -122,6 +121,23 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     logger,
     stop: () => stopGateway({ server, recovery, executor, parts, stopTimeoutMs }),
   };
+}
+
+/** A trace of its own, which one ticket of many in a sweep is, with a link to the trace that the ticket comes from. */
+function resumeTraced(
+  ticket: RecoveryTicket,
+  traceHeader: string | undefined,
+  executor: ChargeExecutor,
+): Promise<ResumeResult> {
+  const { tenant_id: tenantId, idempotency_key: idempotencyKey, reason } = ticket;
+  const attributes = {
+    'recovery.reason': reason,
+    'charge.id': chargeIdOf({ tenantId, idempotencyKey }),
+    'charge.tenant_id': tenantId,
+  };
+  return executor.ports.tracing.span('recovery.ticket', { attributes, links: [traceHeader] }, () =>
+    executor.resume(ticket),
+  );
 }
 
 function tlsOf({ environment, task }: GatewayOptions, clock: Clock): { readonly tls?: TlsIdentity } {

@@ -23,6 +23,8 @@ const endpoints = z.object({
   s3Endpoint: z.string(),
   eventBridgeEndpoint: z.string(),
   pspUrl: z.string(),
+  /** Shows the traces of the run; absent where they go to a collector of somebody's own. */
+  tracesUrl: z.string().optional(),
   /** What the reference consumers write; absent where there are none. */
   consumersTable: z.string().optional(),
   tables: z.object({

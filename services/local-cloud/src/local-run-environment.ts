@@ -34,6 +34,8 @@ const localRunEnvironment = z
     AWS_ENDPOINT_URL_SQS: z.url().optional(),
     AWS_ENDPOINT_URL_S3: z.url().optional(),
     AWS_ENDPOINT_URL_EVENTBRIDGE: z.url().optional(),
+    /** A collector of traces to use in the place of the one that shows them. */
+    OTEL_EXPORTER_OTLP_ENDPOINT: gateway.OTEL_EXPORTER_OTLP_ENDPOINT,
     STRIPE_API_BASE: gateway.STRIPE_API_BASE,
     STRIPE_SECRET_KEY: gateway.STRIPE_SECRET_KEY.default('sk_test_local'),
     STRIPE_WEBHOOK_SECRET: gateway.STRIPE_WEBHOOK_SECRET.default('whsec_local'),

@@ -23,6 +23,7 @@ import {
 import { RunFolder } from './run-folder.ts';
 import { overviewLines, readyLine } from './run-overview.ts';
 import { tokenSealingKeys } from './token-key-file.ts';
+import { TraceReceiver } from './trace-receiver.ts';
 import type { ProcessDefinition, ProcessListener, SupervisedProcess } from './supervised-process.ts';
 
 const execute = promisify(execFile);
@@ -72,6 +73,7 @@ export class LocalRun {
   #folder: RunFolder | undefined;
   #cloud: LocalCloud | undefined;
   #console: LocalConsole | undefined;
+  #traces: TraceReceiver | undefined;
   #starting: Promise<void> | undefined;
 
   constructor(options: LocalRunOptions) {
@@ -95,6 +97,7 @@ export class LocalRun {
   async stop(): Promise<void> {
     this.#aborted.abort();
     await this.#tasks.stop();
+    await this.#traces?.stop();
     await this.#stores.stop();
     await Promise.allSettled([this.#starting]);
     this.#saveRegistry();
@@ -119,6 +122,7 @@ export class LocalRun {
     const settings = {
       ...{ run: environment, cloud, region: REGION, credentials: CREDENTIALS, outer },
       tokenSealingKeys: tokenSealingKeys(this.#dataDir()),
+      tracesEndpoint: await this.#tracesEndpoint(),
     };
     await this.#prepareStores(settings);
     await Promise.all([
@@ -137,6 +141,14 @@ export class LocalRun {
     }
     for (const line of overviewLines(endpoints, environment.SWEEP_INTERVAL_MS)) this.#options.print(line);
     this.#options.print(readyLine(endpoints.url, randomUUID()));
+  }
+
+  /** The collector of the run itself, unless there is another. */
+  async #tracesEndpoint(): Promise<string> {
+    const { OTEL_EXPORTER_OTLP_ENDPOINT: other } = this.#options.environment;
+    if (other !== undefined) return other;
+    this.#traces = await TraceReceiver.start(0);
+    return this.#traces.url;
   }
 
   #dataDir(): string {
@@ -294,6 +306,7 @@ export class LocalRun {
       s3Endpoint: cloud.s3Endpoint,
       eventBridgeEndpoint: cloud.eventBridgeEndpoint,
       pspUrl: cloud.pspUrl,
+      ...(this.#traces === undefined ? {} : { tracesUrl: this.#traces.url }),
       tables: {
         checkpoints: names.checkpointsTable,
         ledger: names.ledgerTable,

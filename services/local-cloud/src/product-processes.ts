@@ -19,6 +19,8 @@ export interface ProductSettings {
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
   /** As the gateway takes it: seals payment method tokens. */
   readonly tokenSealingKeys: string;
+  /** Where traces go; absent: nothing is traced. */
+  readonly tracesEndpoint?: string;
   /** The launcher's own environment, for the variables that it does not decide. */
   readonly outer: Readonly<Record<string, string | undefined>>;
 }
@@ -41,6 +43,8 @@ export function gatewayTask(name: string, settings: ProductSettings): ProcessDef
     command: process.execPath,
     arguments: [script('services/gateway/src/main.ts')],
     environment: {
+      // All of them: one charge after another is looked at.
+      TRACE_SAMPLE_RATIO: '1',
       ...passThrough(Object.keys(gatewayEnvironment.shape), outer),
       ...sharedEnvironment(settings),
       PORT: String(run.PORT),
@@ -51,6 +55,7 @@ export function gatewayTask(name: string, settings: ProductSettings): ProcessDef
       TENANTS_TABLE: names.tenantsTable,
       WEBHOOK_EVENTS_TABLE: names.webhookEventsTable,
       EVENT_BUS_NAME: eventBus.name,
+      OTEL_EXPORTER_OTLP_ENDPOINT: settings.tracesEndpoint,
       STRIPE_API_BASE: cloud.pspUrl,
       ...(run.STRIPE_API_BASE === undefined ? simulatedBraintree(cloud.pspUrl) : {}),
       TOKEN_SEALING_KEYS: settings.tokenSealingKeys,
@@ -91,6 +96,7 @@ export function sweeper(name: string, settings: ProductSettings): ProcessDefinit
       ...passThrough(Object.keys(localSweeperEnvironment.shape), outer),
       ...sharedEnvironment(settings),
       SWEEP_INTERVAL_MS: String(run.SWEEP_INTERVAL_MS),
+      OTEL_EXPORTER_OTLP_ENDPOINT: settings.tracesEndpoint,
     },
     isReadyLine: (line) => parseLogLine(line).message === 'sweeping',
     readyWithinMs: READY_WITHIN_MS,

@@ -17,6 +17,11 @@ export function overviewLines(endpoints: Endpoints, sweepIntervalMs: number): st
     line('S3', endpoints.s3Endpoint, 'queues'),
     line('EventBridge', endpoints.eventBridgeEndpoint, 'event-bus'),
     line('PSP', endpoints.pspUrl, 'psp-simulator'),
+    ...(endpoints.tracesUrl === undefined
+      ? []
+      : [
+          `  ${'traces'.padEnd(18)} ${endpoints.tracesUrl}/charges/ch_… of a charge, /traces/… by a log line's traceId`,
+        ]),
     line('sweeper', `every ${sweepIntervalMs} ms`, 'sweeper'),
     ...CONSUMERS.map((consumer) => `consumer-${consumer}`)
       .filter((name) => name in endpoints.pids)

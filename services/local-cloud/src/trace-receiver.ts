@@ -3,6 +3,10 @@ import type { AddressInfo } from 'node:net';
 
 import { z } from 'zod';
 
+import type { ReceivedSpan } from './received-span.ts';
+import { traceText } from './trace-text.ts';
+import { traceTreeOf, type TraceTree } from './trace-tree.ts';
+
 /** Traces that are kept, the newest; and spans of each. */
 const MOST_TRACES = 2_000;
 const MOST_SPANS_OF_A_TRACE = 500;
@@ -35,24 +39,26 @@ const otlpRequest = z.object({
   ),
 });
 
-/** A span as the receiver shows it. */
-export interface ReceivedSpan {
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId: string | undefined;
-  readonly name: string;
-  /** The task that made it. */
-  readonly task: string;
-  readonly startEpochMs: number;
-  readonly durationMs: number;
-  readonly attributes: Readonly<Record<string, string | number | boolean>>;
-  readonly links: readonly { readonly traceId: string; readonly spanId: string }[];
-  readonly failed: boolean;
+/** Of what the first page lists. */
+const LISTED_TRACES = 20;
+
+const HELP = `Traces of the local run, the newest ${MOST_TRACES} of them.
+
+  GET /charges/<charge id>   every trace that names the charge
+  GET /traces/<trace id>     one trace; log lines have its id in traceId
+
+With ?format=json, as a tree in JSON.
+`;
+
+interface Answer {
+  readonly status: number;
+  /** Text, or what is written as JSON. */
+  readonly body: unknown;
 }
 
 /**
  * A collector of traces on loopback: takes OTLP/HTTP in JSON on `POST /v1/traces`, keeps the newest traces in memory,
- * and shows them on `GET /traces?charge_id=` and `GET /traces/<trace id>`.
+ * and shows them as text or as JSON on `GET /charges/<charge id>` and `GET /traces/<trace id>`.
  */
 export class TraceReceiver {
   private readonly traces = new Map<string, ReceivedSpan[]>();
@@ -63,7 +69,13 @@ export class TraceReceiver {
       void this.answer(request)
         .catch(() => ({ status: 400, body: { error: 'not OTLP in JSON' } }))
         .then(({ status, body }) => {
-          response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
+          const isText = typeof body === 'string';
+          response
+            .writeHead(status, {
+              'Content-Type': isText ? 'text/plain; charset=utf-8' : 'application/json',
+              'X-Content-Type-Options': 'nosniff',
+            })
+            .end(isText ? body : JSON.stringify(body));
         });
     });
   }
@@ -84,10 +96,9 @@ export class TraceReceiver {
 
   /** The spans of the traces that name a charge, the oldest first. */
   spansOf(chargeId: string): readonly ReceivedSpan[] {
-    const named = [...this.traces.values()].filter((spans) =>
-      spans.some((span) => span.attributes['charge.id'] === chargeId),
-    );
-    return named.flat().toSorted((one, other) => one.startEpochMs - other.startEpochMs);
+    return this.tracesOf(chargeId)
+      .flat()
+      .toSorted((one, other) => one.startEpochMs - other.startEpochMs);
   }
 
   async stop(): Promise<void> {
@@ -95,22 +106,37 @@ export class TraceReceiver {
     await new Promise((resolve) => this.server.close(resolve));
   }
 
-  private async answer(request: IncomingMessage): Promise<{ status: number; body: unknown }> {
-    const url = new URL(request.url ?? '/', 'http://127.0.0.1');
-    if (request.method === 'POST' && url.pathname === '/v1/traces') {
+  private tracesOf(chargeId: string): readonly (readonly ReceivedSpan[])[] {
+    return [...this.traces.values()].filter((spans) =>
+      spans.some((span) => span.attributes['charge.id'] === chargeId),
+    );
+  }
+
+  private async answer(request: IncomingMessage): Promise<Answer> {
+    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://127.0.0.1');
+    if (request.method === 'POST' && pathname === '/v1/traces') {
       this.take(otlpRequest.parse(JSON.parse(await bodyOf(request))));
       return { status: 200, body: {} };
     }
-    if (request.method !== 'GET') return { status: 405, body: { error: 'GET only' } };
-    if (url.pathname === '/traces') {
-      const chargeId = url.searchParams.get('charge_id');
-      const spans = chargeId === null ? [...this.traces.values()].flat() : this.spansOf(chargeId);
-      return { status: 200, body: { spans } };
-    }
-    const spans = this.traces.get(url.pathname.replace('/traces/', ''));
-    return spans === undefined
-      ? { status: 404, body: { error: 'there is no such trace' } }
-      : { status: 200, body: { spans } };
+    if (request.method !== 'GET') return { status: 405, body: 'GET only\n' };
+    if (pathname === '/') return { status: 200, body: this.overview() };
+    const found = this.find(pathname);
+    if (found.length === 0) return { status: 404, body: `there is no trace for ${pathname}\n\n${HELP}` };
+    const trees = found.map(traceTreeOf).toSorted((one, other) => one.startEpochMs - other.startEpochMs);
+    const body = searchParams.get('format') === 'json' ? { traces: trees } : traceText(trees);
+    return { status: 200, body };
+  }
+
+  private find(pathname: string): readonly (readonly ReceivedSpan[])[] {
+    const [, kind, id = ''] = /^\/(charges|traces)\/([\w-]+)$/.exec(pathname) ?? [];
+    if (kind === 'charges') return this.tracesOf(id);
+    const spans = this.traces.get(id.replace(/^1-/, '').replaceAll('-', ''));
+    return kind === undefined || spans === undefined ? [] : [spans];
+  }
+
+  private overview(): string {
+    const newest = [...this.traces.values()].slice(-LISTED_TRACES).reverse().map(traceTreeOf);
+    return `${HELP}\n${newest.map((tree) => `${listed(tree)}\n`).join('')}`;
   }
 
   private take({ resourceSpans }: z.infer<typeof otlpRequest>): void {
@@ -127,6 +153,16 @@ export class TraceReceiver {
     const [oldest] = this.traces.keys();
     if (this.traces.size > MOST_TRACES && oldest !== undefined) this.traces.delete(oldest);
   }
+}
+
+function listed({ traceId, startEpochMs, durationMs, roots }: TraceTree): string {
+  const began = new Date(startEpochMs).toISOString();
+  const facts = roots.map(({ name, attributes }) =>
+    [name, attributes['http.response.status_code'], attributes['charge.id']]
+      .filter((fact) => fact !== undefined)
+      .join(' '),
+  );
+  return `${began}  ${traceId}  ${durationMs.toFixed(1).padStart(8)} ms  ${facts.join(', ')}`;
 }
 
 function receivedSpan(span: z.infer<typeof otlpSpan>, task: string): ReceivedSpan {

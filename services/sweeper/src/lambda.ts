@@ -8,8 +8,10 @@ import { z } from 'zod';
 import { readEnvironment, sweeperEnvironment } from '#contract/environment';
 
 import { DataApiSweptShard } from './data-api-swept-shard.ts';
+import { lambdaTraceHeader } from './lambda-trace-header.ts';
 import { emfMetricLine } from './emf-metric-line.ts';
 import { SqsTicketQueue } from './sqs-ticket-queue.ts';
+import { continuedTracing } from './sweep-tracing.ts';
 import { sweep, type SweepReport } from './sweep.ts';
 import { SweepIncompleteError } from './sweep-incomplete-error.ts';
 import { logSweep, sweeperLog } from './sweeper-log.ts';
@@ -58,6 +60,7 @@ export async function handler(event: unknown = {}): Promise<SweepReport> {
     tickets,
     measure: (metric, value, unit) =>
       process.stdout.write(`${emfMetricLine(metric, value, unit, Date.now())}\n`),
+    tracing: continuedTracing(() => lambdaTraceHeader(env._X_AMZN_TRACE_ID)),
     monotonicMs: () => performance.now(),
     batchSize: environment.SWEEP_BATCH_SIZE,
     purgeBudgetMs: PURGE_BUDGET_MS,

@@ -1,5 +1,6 @@
 import { fstatSync } from 'node:fs';
-import { env } from 'node:process';
+import { hostname } from 'node:os';
+import { env, pid } from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { SQSClient } from '@aws-sdk/client-sqs';
@@ -8,8 +9,10 @@ import { Pool } from 'pg';
 import { localSweeperEnvironment, readEnvironment } from '#contract/environment';
 
 import { emfMetricLine } from './emf-metric-line.ts';
+import { OtelSweepTracing } from './otel-sweep-tracing.ts';
 import { PgSweptShard } from './pg-swept-shard.ts';
 import { SqsTicketQueue } from './sqs-ticket-queue.ts';
+import { continuedTracing } from './sweep-tracing.ts';
 import { sweep } from './sweep.ts';
 import { logSweep, sweeperLog } from './sweeper-log.ts';
 
@@ -54,6 +57,12 @@ const tickets = new SqsTicketQueue({
   sleep: (delayMs) => sleep(delayMs),
 });
 const shards = pools.map((pool, index) => new PgSweptShard(`shard-${index}`, pool));
+const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, AWS_REGION: region } = environment;
+const traces =
+  endpoint === undefined
+    ? undefined
+    : new OtelSweepTracing({ endpoint, region, task: `${hostname()}-${pid}` });
+const tracing = traces ?? continuedTracing(() => undefined);
 
 log.info({ shards: shards.length, intervalMs: environment.SWEEP_INTERVAL_MS }, 'sweeping');
 while (!stopping.signal.aborted) {
@@ -64,6 +73,7 @@ while (!stopping.signal.aborted) {
     measure: (metric, value, unit) => {
       if (value > 0) process.stdout.write(`${emfMetricLine(metric, value, unit, Date.now())}\n`);
     },
+    tracing,
     monotonicMs: () => performance.now(),
     batchSize: environment.SWEEP_BATCH_SIZE,
     purgeBudgetMs: PURGE_BUDGET_MS,
@@ -71,7 +81,7 @@ while (!stopping.signal.aborted) {
   logSweep(log, report);
   await pause(environment.SWEEP_INTERVAL_MS);
 }
-await Promise.all(pools.map((pool) => pool.end()));
+await Promise.all([...pools.map((pool) => pool.end()), traces?.close()]);
 sqs.destroy();
 process.stdin.destroy();
 log.info('stopped');

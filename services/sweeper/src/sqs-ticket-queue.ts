@@ -32,14 +32,14 @@ export class SqsTicketQueue implements TicketQueue {
     this.#options = options;
   }
 
-  async send(tickets: readonly RecoveryTicket[]): Promise<readonly string[]> {
+  async send(
+    tickets: readonly RecoveryTicket[],
+    traceHeaders: readonly (string | undefined)[] = [],
+  ): Promise<readonly string[]> {
+    const entries = tickets.map((ticket, index) => entryOf(ticket, index % BATCH_SIZE, traceHeaders[index]));
     const batches: SendMessageBatchRequestEntry[][] = [];
-    for (let start = 0; start < tickets.length; start += BATCH_SIZE) {
-      batches.push(
-        tickets
-          .slice(start, start + BATCH_SIZE)
-          .map((ticket, index) => ({ Id: String(index), MessageBody: JSON.stringify(ticket) })),
-      );
+    for (let start = 0; start < entries.length; start += BATCH_SIZE) {
+      batches.push(entries.slice(start, start + BATCH_SIZE));
     }
     const failures: string[] = [];
     const waiting = batches.values();
@@ -78,6 +78,17 @@ export class SqsTicketQueue implements TicketQueue {
       return entries.map(({ Id }) => ({ Id, SenderFault: true, Code: 'RequestFailed', Message }));
     }
   }
+}
+
+function entryOf(
+  ticket: RecoveryTicket,
+  id: number,
+  traceHeader: string | undefined,
+): SendMessageBatchRequestEntry {
+  const entry = { Id: String(id), MessageBody: JSON.stringify(ticket) };
+  if (traceHeader === undefined) return entry;
+  const AWSTraceHeader = { DataType: 'String', StringValue: traceHeader };
+  return { ...entry, MessageSystemAttributes: { AWSTraceHeader } };
 }
 
 function reasonOf({ Code, Message }: BatchResultErrorEntry): string {

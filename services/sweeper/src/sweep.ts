@@ -1,7 +1,9 @@
+import { chargeIdFor } from '#contract/charge-id';
 import { GAUGES, METRICS, type GaugeName, type MetricName } from '#contract/metrics';
 import type { RecoveryTicket } from '#contract/recovery-ticket';
 
 import type { ExpiredLease } from './expired-lease-scanner.ts';
+import type { SweepTracing } from './sweep-tracing.ts';
 import type { SweptShard } from './swept-shard.ts';
 import type { TicketQueue } from './ticket-queue.ts';
 
@@ -9,6 +11,8 @@ export interface SweepOptions {
   readonly shards: readonly SweptShard[];
   readonly tickets: TicketQueue;
   readonly measure: (metric: MetricName | GaugeName, value: number, unit: 'Count' | 'Seconds') => void;
+  /** A sweep that finds nothing is no trace. */
+  readonly tracing: SweepTracing;
   readonly monotonicMs: () => number;
   /** Expired leases that one sweep takes from one shard at most. */
   readonly batchSize: number;
@@ -81,7 +85,7 @@ async function sweepShard(
     fail('scan', error);
   }
   try {
-    const unsent = await options.tickets.send(leases.map(ticketFor));
+    const unsent = await sendTickets(shard, leases, options);
     ticketsSent = leases.length - unsent.length;
     for (const reason of unsent.slice(0, REPORTED_SEND_FAILURES)) fail('send', reason);
   } catch (error) {
@@ -100,6 +104,34 @@ async function sweepShard(
   }
   const longestWaitMs = Math.max(0, ...leases.map(({ waitingMs }) => waitingMs));
   return { expiredLeasesFound: leases.length, longestWaitMs, ticketsSent, rowsPurged, failures, isScanned };
+}
+
+/** @returns why tickets were not sent, one reason a ticket */
+async function sendTickets(
+  shard: SweptShard,
+  leases: readonly ExpiredLease[],
+  { tickets, tracing }: SweepOptions,
+): Promise<readonly string[]> {
+  if (leases.length === 0) return [];
+  const span = tracing.begin('sweep', { 'sweep.shard': shard.name, 'sweep.found': leases.length });
+  const written = leases.map((lease) =>
+    span.child('sweep.ticket', {
+      'charge.id': chargeIdFor(lease),
+      'charge.tenant_id': lease.tenantId,
+      'sweep.waiting_ms': Math.round(lease.waitingMs),
+    }),
+  );
+  try {
+    const unsent = await tickets.send(
+      leases.map(ticketFor),
+      written.map(({ header }) => header),
+    );
+    span.set({ 'sweep.unsent': unsent.length });
+    return unsent;
+  } finally {
+    for (const ticket of written) ticket.end();
+    span.end();
+  }
 }
 
 function ticketFor({ tenantId, idempotencyKey }: ExpiredLease): RecoveryTicket {

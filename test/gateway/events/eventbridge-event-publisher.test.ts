@@ -1,7 +1,12 @@
 import { randomUUID } from 'node:crypto';
 
-import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
+import {
+  EventBridgeClient,
+  type PutEventsCommandInput,
+  type PutEventsRequestEntry,
+} from '@aws-sdk/client-eventbridge';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { InMemorySpanExporter } from '@opentelemetry/sdk-trace-base';
 
 import type { PaymentEventDetail } from '#contract/events';
 import { METRICS } from '#contract/metrics';
@@ -10,6 +15,7 @@ import {
   EventBridgeEventPublisher,
   type EventBridgeEventPublisherOptions,
 } from '#gateway/events/eventbridge-event-publisher';
+import { OtelTracing } from '#gateway/platform/otel-tracing';
 import { SystemClock } from '#gateway/platform/system-clock';
 import { SystemRandom } from '#gateway/platform/system-random';
 import { EventBusEndpoint } from '#local-cloud/event-bus-endpoint';
@@ -39,6 +45,8 @@ function aDetail(changes: Partial<PaymentEventDetail> = {}): PaymentEventDetail 
     ...changes,
   };
 }
+
+const idIn = (detail: string) => (JSON.parse(detail) as PaymentEventDetail).event_id;
 
 const detailsOf = (count: number) => Array.from({ length: count }, () => aDetail());
 
@@ -84,6 +92,57 @@ describe('EventBridgeEventPublisher', () => {
     await proxy.close();
     await bus.close();
     await queue.delete();
+  });
+
+  /** What is sent as PutEvents, entry by entry. */
+  function entriesSent(): PutEventsRequestEntry[] {
+    const entries: PutEventsRequestEntry[] = [];
+    client.middlewareStack.add(
+      (next) => (call) => {
+        entries.push(...((call.input as PutEventsCommandInput).Entries ?? []));
+        return next(call);
+      },
+      { step: 'initialize' },
+    );
+    return entries;
+  }
+
+  it('sends each event with the trace of its charge, also where they share a request', async () => {
+    const exporter = new InMemorySpanExporter();
+    const tracing = new OtelTracing({
+      ...{
+        service: 'test',
+        region: TEST_REGION,
+        task: 'task',
+        endpoint: 'http://127.0.0.1:9',
+        sampleRatio: 1,
+      },
+      exporter,
+    });
+    publisher = publisherWith({ traceHeader: () => tracing.current()?.header });
+    const entries = entriesSent();
+    const headers = await Promise.all(
+      detailsOf(2).map((detail) =>
+        tracing.span('charge.run', {}, async () => {
+          await publisher.publish('payment.completed', detail);
+          return [detail.event_id, tracing.current()?.header];
+        }),
+      ),
+    );
+    expect(entries.map(({ Detail = '', TraceHeader }) => [idIn(Detail), TraceHeader]).sort()).toEqual(
+      headers.sort(),
+    );
+    expect(new Set(headers.map(([, header]) => header)).size).toBe(2);
+    for (const [, header] of headers) {
+      expect(header).toMatch(/^Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=1$/);
+    }
+    await tracing.close();
+  });
+
+  it('sends no trace where there is none', async () => {
+    const entries = entriesSent();
+    await publisher.publish('payment.completed', aDetail());
+    expect(entries.map((entry) => 'TraceHeader' in entry)).toEqual([false]);
   });
 
   function publisherWith(options: Partial<EventBridgeEventPublisherOptions>): EventBridgeEventPublisher {

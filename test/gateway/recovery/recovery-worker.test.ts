@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
+import type { ReceiveMessageCommandInput, ReceiveMessageCommandOutput } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { METRICS } from '#contract/metrics';
@@ -13,6 +14,7 @@ import { RecordingMetrics } from '#test/support/recording-metrics';
 import { ObservedQueue } from '#test/support/observed-queue';
 
 const STOP_MS = 10_000;
+const HEADER = 'Root=1-6743ad5c-0123456789abcdef01234567;Parent=53995c3f42cd8ad8;Sampled=0';
 
 function aTicket(): RecoveryTicket {
   return { tenant_id: 'tenant_a', idempotency_key: randomUUID(), reason: 'lease-expired' };
@@ -46,9 +48,9 @@ describe('RecoveryWorker', () => {
     worker = new RecoveryWorker({
       sqs: queue.sqs,
       queueUrl: queue.url,
-      resume: async (ticket) => {
+      resume: async (ticket, traceHeader) => {
         resumed.push(ticket);
-        return resume(ticket);
+        return resume(ticket, traceHeader);
       },
       clock: new SystemClock(),
       random: new SystemRandom(),
@@ -85,6 +87,32 @@ describe('RecoveryWorker', () => {
       },
     };
   }
+
+  it('asks for the trace that a ticket was sent in, and hands it on', async () => {
+    // The emulator of SQS forgets this attribute, which SQS returns where it is asked for.
+    queue.sqs.middlewareStack.add(
+      (next, context) => async (call) => {
+        const result = await next(call);
+        if (context.commandName !== 'ReceiveMessageCommand') return result;
+        const { MessageSystemAttributeNames: asked = [] } = call.input as ReceiveMessageCommandInput;
+        const { Messages = [] } = result.output as ReceiveMessageCommandOutput;
+        for (const message of Messages) {
+          if (asked.includes('AWSTraceHeader'))
+            message.Attributes = { ...message.Attributes, AWSTraceHeader: HEADER };
+        }
+        return result;
+      },
+      { step: 'initialize' },
+    );
+    const headers: (string | undefined)[] = [];
+    start((_ticket, traceHeader) => {
+      headers.push(traceHeader);
+      return done();
+    });
+    await queue.send(JSON.stringify(aTicket()));
+    await eventually('the ticket is worked off', isEmpty);
+    expect(headers).toEqual([HEADER]);
+  });
 
   it('has the charge of every ticket resumed, and deletes what is done', async () => {
     const tickets = Array.from({ length: 12 }, aTicket);

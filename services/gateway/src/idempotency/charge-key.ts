@@ -1,5 +1,4 @@
-import { hash } from 'node:crypto';
-
+import { chargeDigest, chargeIdFor } from '#contract/charge-id';
 import { SLOT_COUNT } from '#contract/slots';
 
 /** What identifies a charge: the client's idempotency key, always together with its tenant. */
@@ -9,19 +8,13 @@ export interface ChargeKey {
   readonly idempotencyKey: string;
 }
 
-/** Hex. */
-function digest(key: ChargeKey): string {
-  // A tenant id holds no line feed, so that no two keys give the same text.
-  return hash('sha256', `${key.tenantId}\n${key.idempotencyKey}`);
-}
-
 /**
  * `ch_` and 128 bits of SHA-256 over tenant and key. Deterministic, so that a run which remembers nothing still
  * meets its own ledger entries.
  */
 export function chargeIdOf(key: ChargeKey): string {
   let chargeId = chargeIds.get(key);
-  if (chargeId === undefined) chargeIds.set(key, (chargeId = `ch_${digest(key).slice(0, 32)}`));
+  if (chargeId === undefined) chargeIds.set(key, (chargeId = chargeIdFor(key)));
   return chargeId;
 }
 
@@ -31,5 +24,5 @@ const chargeIds = new WeakMap<ChargeKey, string>();
 /** The hash slot of a key, in [0, SLOT_COUNT): what decides its shard and its home region. */
 export function slotOf(key: ChargeKey): number {
   // Bytes that the charge id does not use, so that slots and ids are independent.
-  return Number.parseInt(digest(key).slice(32, 40), 16) % SLOT_COUNT;
+  return Number.parseInt(chargeDigest(key).slice(32, 40), 16) % SLOT_COUNT;
 }

@@ -13,6 +13,8 @@ export interface ReceivedMessage {
   readonly receiptHandle: string;
   /** 1 at its first delivery. */
   readonly receiveCount: number;
+  /** The trace that its sender was in. */
+  readonly traceHeader: string | undefined;
 }
 
 /** SQS takes 10 messages a receive, and holds it open for 20 s. */
@@ -39,7 +41,7 @@ export class RecoveryQueue {
       MaxNumberOfMessages: Math.min(MAXIMUM_MESSAGES, options.maximumMessages),
       WaitTimeSeconds: options.waitTimeSeconds,
       VisibilityTimeout: options.visibilityTimeoutSeconds,
-      MessageSystemAttributeNames: ['ApproximateReceiveCount'],
+      MessageSystemAttributeNames: ['ApproximateReceiveCount', 'AWSTraceHeader'],
     });
     const output = await this.sqs.send(command, { abortSignal: options.signal });
     return (output.Messages ?? []).map(receivedMessage);
@@ -67,5 +69,6 @@ function receivedMessage(message: Message): ReceivedMessage {
     throw new Error('SQS delivered a message without id, body or receipt handle');
   }
   const receiveCount = Number(message.Attributes?.ApproximateReceiveCount ?? 1);
-  return { messageId, body, receiptHandle, receiveCount };
+  const traceHeader = message.Attributes?.AWSTraceHeader;
+  return { messageId, body, receiptHandle, receiveCount, traceHeader };
 }

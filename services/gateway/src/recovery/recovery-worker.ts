@@ -14,8 +14,12 @@ export type ResumeResult = 'done' | 'retry-later';
 export interface RecoveryWorkerOptions {
   readonly sqs: SQSClient;
   readonly queueUrl: string;
-  /** Brings the charge of a ticket on, through the protocol; repeating it is harmless. */
-  readonly resume: (ticket: RecoveryTicket) => Promise<ResumeResult>;
+  /**
+   * Brings the charge of a ticket on, through the protocol; repeating it is harmless.
+   *
+   * @param traceHeader the trace in which the ticket was sent, as the value of `X-Amzn-Trace-Id`
+   */
+  readonly resume: (ticket: RecoveryTicket, traceHeader: string | undefined) => Promise<ResumeResult>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -142,7 +146,7 @@ export class RecoveryWorker {
 
   private async resume(ticket: RecoveryTicket, message: ReceivedMessage): Promise<ResumeResult> {
     try {
-      return await this.options.resume(ticket);
+      return await this.options.resume(ticket, message.traceHeader);
     } catch (error) {
       const { tenant_id: tenantId, idempotency_key: idempotencyKey, reason } = ticket;
       const { messageId, receiveCount } = message;
