@@ -202,13 +202,13 @@ describe('POST /v1/charges', () => {
 });
 
 describe('POST /v1/charges with the stores away', () => {
-  it('answers 503 with Retry-After, and asks no gate', async () => {
+  it('answers 504 with Retry-After, since the key may have a charge, and asks no gate (rule 18)', async () => {
     const api = await ApiUnderTest.start({}, 'http://127.0.0.1:9');
     try {
       const response = await api.charge();
-      expect(response.status).toBe(503);
+      expect(response.status).toBe(504);
       expect(response.headers.get('retry-after')).toBe('2');
-      expect((await problemOf(response)).type).toBe('/docs/errors#temporarily-unavailable');
+      expect((await problemOf(response)).type).toBe('/docs/errors#outcome-unknown');
       expect(api.gate.submissions).toHaveLength(0);
     } finally {
       await api.stop();

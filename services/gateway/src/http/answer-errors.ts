@@ -28,8 +28,8 @@ export function answerErrors(logger: Logger): ErrorRequestHandler {
       next(error);
       return;
     }
-    const { requestId } = contextOf(res);
-    const problem = problemOf(error);
+    const { requestId, asksForCharge = false } = contextOf(res);
+    const problem = problemOf(error, asksForCharge);
     if (problem === undefined) {
       logger.error({ requestId, err: error }, 'a request failed unexpectedly');
     } else if (error instanceof StoreUnavailableError) {
@@ -39,13 +39,15 @@ export function answerErrors(logger: Logger): ErrorRequestHandler {
   };
 }
 
-function problemOf(error: unknown): ProblemError | undefined {
+function problemOf(error: unknown, asksForCharge: boolean): ProblemError | undefined {
   if (error instanceof ProblemError) return error;
   if (error instanceof InvalidChargeError) {
     return fieldProblem('invalid-request', [{ field: error.field, message: error.message }]);
   }
   // Thrown only by what reads: the tenant directory and the ledger. What writes is behind the gate.
   if (error instanceof StoreUnavailableError) {
+    // A retry of a charge that stands must not hear that nothing was charged (protocol rule 18): nobody has looked.
+    if (asksForCharge) return new ProblemError('outcome-unknown', { retryAfterSeconds: 2 });
     return new ProblemError('temporarily-unavailable', {
       detail: 'A store did not answer. Nothing was written: ask again after `Retry-After` seconds.',
       retryAfterSeconds: 2,

@@ -34,6 +34,7 @@ export function createCharge(dependencies: CreateChargeDependencies, bodyLimits:
     const { clock, gate, metrics } = dependencies;
     const startedMs = clock.monotonicMs();
     const context = contextOf(res);
+    context.asksForCharge = true;
     const tenant = await authenticate(req, res, dependencies.tenants);
     const key: ChargeKey = { tenantId: tenant.tenantId, idempotencyKey: readIdempotencyKey(req) };
     res.setHeader('Idempotency-Key', key.idempotencyKey);

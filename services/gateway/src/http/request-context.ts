@@ -7,6 +7,8 @@ export interface RequestContext {
   readonly requestId: string;
   tenant: Tenant | undefined;
   chargeId: string | undefined;
+  /** It asks for a charge, maybe not for the first time: there may be one under its key, whatever becomes of it. */
+  asksForCharge?: boolean;
   /** Goes on when the client is gone, and keeps the request's place among the concurrent ones until it ends. */
   work: Promise<unknown> | undefined;
 }
