@@ -35,9 +35,10 @@ const PAYMENT_METHODS = [
 ];
 
 const CURRENCIES = ['usd', 'eur'];
-/** Stories that wait for their ends; more than these are held back, so that a stopped product is not buried. */
-const MOST_UNDER_WAY = 200;
-const CLIENT_TIMEOUT_MS = 6_000;
+/** Payments of so many seconds may wait for their ends; more are held back, so that a stopped product is not buried. */
+const MOST_UNDER_WAY_SECONDS = 8;
+const LEAST_BOUND = 16;
+const CLIENT_TIMEOUT_MS = 8_000;
 const IMPATIENT_TIMEOUT_MS = 400;
 const TENANTS = DEMO_TENANTS.filter(({ pspName }) => pspName === 'stripe');
 
@@ -124,7 +125,7 @@ export class ChargeTraffic {
       const gapMs = (-Math.log(1 - random.next()) / rate) * 1_000;
       await sleep(gapMs, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
-      if (this.#underWay.size >= MOST_UNDER_WAY) {
+      if (this.#underWay.size >= Math.max(LEAST_BOUND, rate * MOST_UNDER_WAY_SECONDS)) {
         figures.add('payments held back');
         continue;
       }

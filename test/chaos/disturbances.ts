@@ -11,6 +11,8 @@ export interface Scene {
   readonly random: SeededRandom;
   readonly timing: ChaosTiming;
   readonly figures: Figures;
+  /** Tasks that were stopped and not continued yet. */
+  readonly asleep: Set<string>;
 }
 
 /** Something that is done to the product. */
@@ -29,44 +31,65 @@ export interface Disturbance {
 const nothing = (): Promise<void> => Promise.resolve();
 const AT_ONCE = [0, 0] as const;
 
-/** A task, or the sweeper, dies at whatever instruction it is. */
-function kill(names: readonly string[], kind: string): Disturbance {
+/** How often a second task may be disturbed while the first is still down or asleep. */
+const SECOND_VICTIM_SHARE = 0.25;
+
+/**
+ * A task that may be disturbed. One of them is left in peace: were all of them down, nothing would happen that counts,
+ * and on a slow machine no charge would ever get anywhere.
+ */
+function victim({ product, random, asleep }: Scene): string | undefined {
+  const awake = product.readyTasks.filter((name) => !asleep.has(name));
+  const leastAwake = random.chance(SECOND_VICTIM_SHARE) ? 2 : TASKS.length;
+  return awake.length >= leastAwake ? random.pick(awake) : undefined;
+}
+
+/** A task dies at whatever instruction it is, or is told to stop, as a deployment does. */
+function endTask(signal: 'SIGKILL' | 'SIGTERM', kind: string): Disturbance {
   return {
     kind,
     lastsMs: AT_ONCE,
-    begin: ({ product, random, figures }) => {
-      if (product.signal(random.pick(names), 'SIGKILL')) figures.add(`fault ${kind}`);
+    begin: (scene) => {
+      const task = victim(scene);
+      if (task !== undefined && scene.product.signal(task, signal)) scene.figures.add(`fault ${kind}`);
       return Promise.resolve(nothing);
     },
   };
 }
+
+const killTask = endTask('SIGKILL', 'kill of a task');
+
+const killSweeper: Disturbance = {
+  kind: 'kill of the sweeper',
+  lastsMs: AT_ONCE,
+  begin: ({ product, figures }) => {
+    if (product.signal('sweeper', 'SIGKILL')) figures.add('fault kill of the sweeper');
+    return Promise.resolve(nothing);
+  },
+};
 
 /** A task sleeps beyond its leases, and wakes up in the middle of what it did: a zombie. */
 function stop(timing: ChaosTiming): Disturbance {
   return {
     kind: 'stop of a task',
     lastsMs: [Math.round(timing.leaseMs * 1.2), timing.leaseMs * 2],
-    begin: ({ product, random, figures }) => {
-      const pid = product.pidOf(random.pick(TASKS));
-      if (pid !== undefined && product.signalPid(pid, 'SIGSTOP')) figures.add('fault stop of a task');
+    begin: (scene) => {
+      const { product, figures, asleep } = scene;
+      const task = victim(scene);
+      const pid = task === undefined ? undefined : product.pidOf(task);
+      if (task === undefined || pid === undefined || !product.signalPid(pid, 'SIGSTOP')) {
+        return Promise.resolve(nothing);
+      }
+      figures.add('fault stop of a task');
+      asleep.add(task);
       return Promise.resolve(() => {
-        // It may have been killed meanwhile.
-        if (pid !== undefined) product.signalPid(pid, 'SIGCONT');
+        asleep.delete(task);
+        product.signalPid(pid, 'SIGCONT');
         return nothing();
       });
     },
   };
 }
-
-/** As a deployment stops a task. */
-const terminate: Disturbance = {
-  kind: 'termination of a task',
-  lastsMs: AT_ONCE,
-  begin: ({ product, random, figures }) => {
-    if (product.signal(random.pick(TASKS), 'SIGTERM')) figures.add('fault termination of a task');
-    return Promise.resolve(nothing);
-  },
-};
 
 /** A shard of the key store crashes, or shuts down fast, and is started again: its clients lose their connections. */
 function restartPostgres(signal: 'SIGKILL' | 'SIGQUIT' | 'SIGINT'): Disturbance {
@@ -81,12 +104,15 @@ function restartPostgres(signal: 'SIGKILL' | 'SIGQUIT' | 'SIGINT'): Disturbance 
   };
 }
 
+/** Of the requests; all of them is an outage in another form. */
+const SHARES = [0.03, 0.1, 0.3, 1];
+
 function interfere(server: DisturbedServer, kind: Interference): Disturbance {
   return {
     kind: `${server} ${kind}`,
-    lastsMs: [1_000, 6_000],
+    lastsMs: [1_000, 5_000],
     begin: ({ product, random, figures }) => {
-      const share = random.pick([0.05, 0.2, 0.5, 1]);
+      const share = random.pick(SHARES);
       const end = product.proxies[server].interfere(kind, share);
       figures.add(`fault ${server} ${kind}`);
       return Promise.resolve(() => {
@@ -158,10 +184,10 @@ export function deckOfDisturbances(timing: ChaosTiming): readonly Disturbance[] 
   const times = (count: number, disturbance: Disturbance): Disturbance[] =>
     Array.from({ length: count }, () => disturbance);
   return [
-    ...times(12, kill(TASKS, 'kill of a task')),
+    ...times(12, killTask),
     ...times(6, stop(timing)),
-    ...times(2, terminate),
-    ...times(2, kill(['sweeper'], 'kill of the sweeper')),
+    ...times(2, endTask('SIGTERM', 'termination of a task')),
+    ...times(2, killSweeper),
     ...times(2, restartPostgres('SIGKILL')),
     ...times(1, restartPostgres('SIGQUIT')),
     ...times(1, restartPostgres('SIGINT')),
@@ -174,13 +200,13 @@ export function deckOfDisturbances(timing: ChaosTiming): readonly Disturbance[] 
 /** The few kinds of a short form, each once and the kills first. */
 export function shortDeckOfDisturbances(timing: ChaosTiming): readonly Disturbance[] {
   return [
-    kill(TASKS, 'kill of a task'),
+    killTask,
     interfere('dynamodb', 'lost-answer'),
     stop(timing),
     pspFault('hang'),
     restartPostgres('SIGKILL'),
     interfere('psp', 'lost-answer'),
-    kill(TASKS, 'kill of a task'),
+    killTask,
     interfere('dynamodb', 'error-after'),
   ];
 }

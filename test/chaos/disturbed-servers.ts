@@ -25,7 +25,7 @@ export function disturbedServers(cloud: LocalCloud, { leaseMs }: ChaosTiming): r
     {
       ...{ name: 'psp', target: cloud.pspUrl, lateAtMostMs },
       // A create must reach the PSP well before its absence there counts.
-      heldBackMs: { atLeast: 1_600, atMost: 4_000 },
+      heldBackMs: { atLeast: 2_100, atMost: 4_500 },
       // What stands before Stripe's API, not the API itself: it says nothing of the charge.
       errorAnswer: { status: 502, contentType: 'text/html', body: '<h1>502 Bad Gateway</h1>' },
       throttledAnswer: {

@@ -4,7 +4,7 @@ import type { Disturbance, Scene } from './disturbances.ts';
 
 /** Disturbances that last at one time. */
 const MOST_AT_A_TIME = 4;
-const GAP_MS = { atLeast: 150, atMost: 1_800 };
+const GAP_MS = { atLeast: 200, atMost: 2_200 };
 
 /**
  * Deals out disturbances until it is told to stop, each after a gap: the whole deck, shuffled, then shuffled again, so
@@ -17,12 +17,18 @@ export class ChaosDriver {
   readonly #stopping = new AbortController();
   readonly #lasting = new Map<Disturbance, Promise<void>>();
   #running: Promise<void> = Promise.resolve();
+  #rounds = 0;
 
   /** @param options.shuffles false: the deck is dealt in its own order */
   constructor(scene: Scene, deck: readonly Disturbance[], options: { readonly shuffles: boolean }) {
     this.#scene = scene;
     this.#deck = deck;
     this.#shuffles = options.shuffles;
+  }
+
+  /** How often the whole deck was dealt out. */
+  get rounds(): number {
+    return this.#rounds;
   }
 
   start(): void {
@@ -47,6 +53,7 @@ export class ChaosDriver {
         if (this.#stopping.signal.aborted) return;
         await this.#disturb(disturbance);
       }
+      this.#rounds += 1;
     }
   }
 

@@ -1,3 +1,4 @@
+import { createWriteStream } from 'node:fs';
 import { parseArgs } from 'node:util';
 
 import { CampaignBrokenError, runChaosCampaign } from './campaign.ts';
@@ -11,7 +12,8 @@ const USAGE = `usage: npm run chaos -- [--minutes M] [--seed S] [--rate N]
 
   --minutes  how long faults happen (default 2; 1 for each mutant)
   --seed     decides faults and payments; when each instruction runs is the machine's (default 1)
-  --rate     payments that begin in a second (default 10)`;
+  --rate     payments that begin in a second (default 10)
+  --log      file that takes all that the parts print`;
 
 /** @throws RangeError naming the option */
 function positive(name: string, text: string): number {
@@ -25,6 +27,11 @@ function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
+function writerTo(file: string): (line: string) => void {
+  const stream = createWriteStream(file);
+  return (line) => stream.write(`${new Date().toISOString()} ${line}\n`);
+}
+
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
@@ -34,6 +41,7 @@ async function main(): Promise<number> {
       short: { type: 'boolean', default: false },
       mutant: { type: 'string' },
       mutants: { type: 'boolean', default: false },
+      log: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -49,6 +57,7 @@ async function main(): Promise<number> {
   const report = await runChaosCampaign({
     ...{ seed, rate, faultsForMs, isShort: values.short, mutant: values.mutant },
     onProgress: print,
+    onOutput: values.log === undefined ? () => undefined : writerTo(values.log),
   });
   const flags = [
     ...(values.short ? ['--short'] : []),

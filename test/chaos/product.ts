@@ -47,6 +47,8 @@ export interface ProductOptions {
   /** Name of a mutant that the gateway's tasks are made to. */
   readonly mutant: string | undefined;
   readonly figures: Figures;
+  /** Takes each line that a part prints. */
+  readonly onOutput: (line: string) => void;
   /** A part said or did what it never should. */
   readonly onDefect: (text: string) => void;
   /** A part is dead and stays dead. */
@@ -152,6 +154,11 @@ export class Product {
     return this.#shell.processOf(name).pid;
   }
 
+  /** Tasks that take requests, as far as they themselves have said. */
+  get readyTasks(): readonly string[] {
+    return TASKS.filter((name) => this.#shell.readyTasks.has(name));
+  }
+
   signalPid(pid: number, signal: NodeJS.Signals): boolean {
     try {
       return process.kill(pid, signal);
@@ -173,6 +180,7 @@ class Shell {
   readonly dataDir = createTemporaryDataFolder('charge-once-chaos-');
   readonly stores: ProcessGroup;
   readonly tasks: ProcessGroup;
+  readonly readyTasks = new Set<string>();
   readonly #options: ProductOptions;
   readonly #guardian = new Guardian();
   readonly #proxies: DisturbingProxy[] = [];
@@ -225,14 +233,17 @@ class Shell {
   }
 
   #spawned({ name }: SupervisedProcess, predecessor: ProcessDeath | undefined): void {
+    this.readyTasks.delete(name);
     if (predecessor === undefined || this.#isStopping) return;
     this.#options.figures.add(`started again ${name}`);
     if (DRIVEN.has(predecessor.ending)) return;
     this.#options.onDefect(`${name} died by itself, by ${predecessor.ending}`);
   }
 
-  #printed({ name }: SupervisedProcess, line: string): void {
+  #printed({ name, definition }: SupervisedProcess, line: string): void {
+    this.#options.onOutput(`[${name}] ${line}`);
     if (!TASKS.includes(name) && name !== SWEEPER) return;
+    if (definition.isReadyLine(line)) this.readyTasks.add(name);
     const { message } = parseLogLine(line);
     if (message === undefined) return;
     if (DEFECT.test(message)) this.#options.onDefect(`${name} says: ${line}`);

@@ -31,6 +31,7 @@ export async function runChaosMutants(options: {
       const { violations } = await runChaosCampaign({
         ...{ seed: seed + campaigns, rate, faultsForMs, isShort: false, mutant: name },
         onProgress: () => undefined,
+        onOutput: () => undefined,
       });
       campaigns += 1;
       // A task that does not even start, or dies of the change, would catch nothing.

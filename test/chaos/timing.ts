@@ -6,15 +6,15 @@ export interface ChaosTiming {
   readonly pspSimulator: Readonly<Record<string, string>>;
 }
 
-const LEASE_MS = 5_000;
+const LEASE_MS = 8_000;
 
 export const TIMING: ChaosTiming = {
   leaseMs: LEASE_MS,
   product: {
     LEASE_MS: String(LEASE_MS),
-    PSP_TIMEOUT_MS: '1500',
+    PSP_TIMEOUT_MS: '2000',
     DUPLICATE_WAIT_MS: '3000',
-    PSP_UNRESOLVED_AFTER_MS: '10000',
+    PSP_UNRESOLVED_AFTER_MS: '12000',
     STOP_TIMEOUT_MS: '5000',
     SWEEP_INTERVAL_MS: '1000',
   },
