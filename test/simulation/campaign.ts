@@ -56,6 +56,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
     const chunk = {
       firstSeed: options.firstSeed + next,
       histories: Math.min(CHUNK_HISTORIES, options.histories - next),
+      stopsAtFailure: options.stopsAtFailure === true,
     };
     next += chunk.histories;
     return chunk;

@@ -28,7 +28,9 @@ const EFFECTS = [
  */
 export const EXPECTED_PATHS: readonly string[] = [
   ...FATES.map((fate) => `fault ${fate}`),
-  ...['aurora', 'dynamodb', 'sqs', 'eventbridge', 'stripe'].map((part) => `fault outage ${part}`),
+  ...['aurora', 'dynamodb', 'dynamodb-writes', 'sqs', 'eventbridge', 'stripe'].map(
+    (part) => `fault outage ${part}`,
+  ),
   ...['partition', 'region-loss', 'long-night', 'ticket-twice', 'refund by a person'].map(
     (name) => `fault ${name}`,
   ),
@@ -47,5 +49,12 @@ export const EXPECTED_PATHS: readonly string[] = [
   ...['terminal', 'processing', 'in_flight', 'mismatch', 'refused', 'outcome_unknown'].map(
     (name) => `answer ${name}`,
   ),
-  ...['ticket lease-expired', 'ticket late-success-watch', 'phase asking', 'phase expired', 'only refusals'],
+  ...[
+    'ticket lease-expired',
+    'ticket late-success-watch',
+    'phase asking',
+    'phase expired',
+    'asked at the end of its retention',
+    'only refusals',
+  ],
 ];

@@ -10,10 +10,11 @@ import { simulateOne, type SimulationResult } from './simulation.ts';
 
 const USAGE = `usage: npm run simulate -- [--histories N] [--seed S] [--workers W]
        npm run simulate -- --seed S --trace     replay one history, as a timeline
-       npm run simulate -- --mutants            break each rule on purpose; each must be caught`;
+       npm run simulate -- --mutants [NAME...]  break each rule on purpose, or those; each must be caught`;
 
 /** With fewer histories a path may be missed by chance. */
 const ENOUGH_FOR_COVERAGE = 20_000;
+const MOST_SEEDS_SHOWN = 20;
 const RED = '\u001b[31m';
 const PLAIN = '\u001b[0m';
 
@@ -26,7 +27,8 @@ function positiveInteger(name: string, text: string): number {
 }
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
     options: {
       histories: { type: 'string', default: '20000' },
       seed: { type: 'string', default: '1' },
@@ -43,7 +45,10 @@ async function main(): Promise<number> {
   const seed = positiveInteger('seed', values.seed);
   const workers = positiveInteger('workers', values.workers);
   if (values.trace) return trace(seed);
-  if (values.mutants) return runMutants(workers);
+  if (!values.mutants && positionals.length > 0) {
+    throw new RangeError(`${positionals.join(' ')}: only --mutants takes names`);
+  }
+  if (values.mutants) return runMutants(workers, positionals);
   return campaign({ seed, workers, histories: positiveInteger('histories', values.histories) });
 }
 
@@ -62,8 +67,11 @@ async function campaign(options: { seed: number; workers: number; histories: num
     shownAtMs = performance.now();
     const share = progress.histories / histories;
     const bar = '#'.repeat(Math.floor(share * 30)).padEnd(30, '.');
+    const [first] = progress.failures;
     const failures =
-      progress.failures.length === 0 ? '' : `, ${progress.failures.length} violate an invariant`;
+      first === undefined
+        ? ''
+        : `, ${progress.failures.length} violate an invariant, seed ${first.seed} first`;
     const line = `[${bar}] ${progress.histories} histories, ${rateOf(progress)}/s${failures}`;
     process.stderr.write(isTTY ? `\r${line} ` : `${line}\n`);
   };
@@ -102,8 +110,9 @@ function printCoverage(coverage: Coverage): void {
 async function explain(failures: CampaignReport['failures']): Promise<void> {
   const [first] = failures;
   if (first === undefined) return;
+  const seeds = failures.slice(0, MOST_SEEDS_SHOWN).map(({ seed }) => seed);
   console.log(
-    `${RED}${failures.length} histories violate an invariant; the first is seed ${first.seed}${PLAIN}`,
+    `${RED}${failures.length} histories violate an invariant, of seeds ${seeds.join(', ')}${PLAIN}`,
   );
   const shrunk = await shrink(first.seed);
   if (shrunk !== undefined) {

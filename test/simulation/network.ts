@@ -11,6 +11,8 @@ export interface Endpoint {
   readonly name: string;
   /** Whether nobody answers there, for now or for ever. */
   isDown(): boolean;
+  /** Whether it does what is asked, and nobody hears of it. */
+  isMuteFor(operation: string): boolean;
 }
 
 export interface NetworkOptions {
@@ -162,7 +164,7 @@ export class Network {
     const { faults, random } = this.#options;
     const isCut = this.#cut.size > 0 && this.#cut.has(`${process.name} ${endpoint.name}`);
     const drawn = faults.fateOf(operation);
-    if (!isCut && !endpoint.isDown()) return drawn;
+    if (!isCut && !endpoint.isDown()) return endpoint.isMuteFor(operation) ? 'answer-lost' : drawn;
     // Somebody who is not there refuses, or is silent.
     return random.chance(0.5) ? 'refused' : 'request-lost';
   }

@@ -10,7 +10,7 @@ import { START_EPOCH_MS } from './simulated-process.ts';
 import type { Violation } from './violation.ts';
 import { HEAL_AT_MS, NOTHING_REDUCED, planOf, type Reduction } from './world-plan.ts';
 import { payloadOf } from './world/client.ts';
-import { World } from './world/world.ts';
+import { SETTINGS, World } from './world/world.ts';
 
 /** More virtual time than a charge may take to end once the faults have stopped. */
 const LONGEST_REST_MS = 3 * 3_600_000;
@@ -23,8 +23,9 @@ const WATCH_CHECK_INTERVAL_MS = 600_000;
 const LONGEST_WATCH_MS = 30 * 3_600_000;
 /** By then a watch has looked four times, long after anything in this world that can still turn up. */
 const SHORT_WATCH_MS = 3_700_000;
-/** Past the retention of keys, and past the time for which an expired row still counts. */
-const AFTER_EXPIRY_MS = [26 * 3_600_000, 52 * 3_600_000];
+/** Past the retention of keys, past the time for which an expired row still counts, or just before the first. */
+const AFTER_EXPIRY_MS = [26 * 3_600_000, 52 * 3_600_000, 0] as const;
+const LONGEST_BEFORE_EXPIRY_MS = 25_000;
 /** As long as an adapter takes Stripe's memory of a key for safe. */
 const PSP_MEMORY_MS = 22.9 * 3_600_000;
 /** Share of the histories in which watches go on to their end, and keys come back after they have expired. */
@@ -162,12 +163,24 @@ export class Simulation {
     return this.#phase !== 'resting' && this.#needsAPerson(this.world.homeOf(key).stores, key);
   }
 
+  /** Whatever was launched and has not ended is found by a sweep (invariant I3): nobody has to ask for it again. */
+  #checkWatched(): void {
+    const { homes, history, time } = this.world;
+    for (const home of homes) {
+      for (const key of home.unwatchedKeys()) {
+        if (this.#needsAPerson(home.stores, key)) continue;
+        history.violate(time.nowMs, 'I3', `${chargeIdOf(key)} was launched, and nobody watches it`);
+      }
+    }
+  }
+
   /** @returns for how long there is nothing to check */
   #nextPhase(): number {
     const { world } = this;
     const { time } = world;
     switch (this.#phase) {
       case 'resting':
+        this.#checkWatched();
         this.#askForEveryKey('asking');
         return 0;
       case 'asking':
@@ -191,7 +204,7 @@ export class Simulation {
   /** The keys expire, what purges and times to live delete is gone or is not, and the keys come back. */
   #expire(): number {
     this.#willExpire = false;
-    const afterMs = this.#random.pick(AFTER_EXPIRY_MS);
+    const afterMs = this.#random.pick(AFTER_EXPIRY_MS) || this.#justBeforeExpiryMs();
     this.world.time.after(afterMs, () => {
       for (const { stores } of this.world.homes) {
         stores.keyStore.purge();
@@ -199,6 +212,18 @@ export class Simulation {
       }
     });
     this.#askForEveryKey('expired', afterMs);
+    return afterMs;
+  }
+
+  /** When a key comes back that every clock must still know. */
+  #justBeforeExpiryMs(): number {
+    const { world } = this;
+    const key = this.#random.pick(world.plan.keys);
+    const beforeMs = this.#random.between(100, LONGEST_BEFORE_EXPIRY_MS);
+    const endedAtMs = world.homeOf(key).rowEndedAtMs.get(nameOf(key)) ?? 0;
+    const afterMs = endedAtMs + SETTINGS.retentionSeconds * 1_000 - beforeMs - world.time.nowMs;
+    if (afterMs <= 0) return AFTER_EXPIRY_MS[0];
+    world.coverage.hit('asked at the end of its retention');
     return afterMs;
   }
 

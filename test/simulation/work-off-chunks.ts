@@ -6,6 +6,8 @@ import type { Violation } from './violation.ts';
 export interface Chunk {
   readonly firstSeed: number;
   readonly histories: number;
+  /** Begins no further history once one has violated an invariant. */
+  readonly stopsAtFailure?: boolean;
 }
 
 export interface ChunkResult {
@@ -18,13 +20,20 @@ export interface ChunkResult {
 }
 
 /** Runs the histories of one chunk. */
-export async function runChunk({ firstSeed, histories }: Chunk): Promise<ChunkResult> {
+export async function runChunk({ firstSeed, histories, stopsAtFailure }: Chunk): Promise<ChunkResult> {
   const coverage = new Coverage();
   const failures: { seed: number; violations: readonly Violation[] }[] = [];
   let events = 0;
   const before = process.cpuUsage();
+  let begun = 0;
+  function* seeds(): Generator<number> {
+    while (begun < histories && !(stopsAtFailure === true && failures.length > 0)) {
+      begun += 1;
+      yield firstSeed + begun - 1;
+    }
+  }
   await simulate(
-    Array.from({ length: histories }, (_, index) => firstSeed + index)[Symbol.iterator](),
+    seeds(),
     (seed) => ({ seed, coverage }),
     ({ seed, violations, eventCount }: SimulationResult) => {
       events += eventCount;
@@ -34,7 +43,7 @@ export async function runChunk({ firstSeed, histories }: Chunk): Promise<ChunkRe
   failures.sort((one, other) => one.seed - other.seed);
   const { user, system } = process.cpuUsage(before);
   const cpuMs = (user + system) / 1_000;
-  return { histories, events, cpuMs, coverage: coverage.toRecord(), failures };
+  return { histories: begun, events, cpuMs, coverage: coverage.toRecord(), failures };
 }
 
 /** Answers each chunk that the parent process sends; ends when it disconnects. */

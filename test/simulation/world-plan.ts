@@ -11,7 +11,7 @@ const LONG_NIGHT_MS = 25 * 3_600_000;
 
 const FAULT_RATES = [0, 0.01, 0.03, 0.08, 0.2];
 const PSP_FAULT_RATES = [0, 0.1, 0.4, 0.9];
-const OUTAGES = ['aurora', 'dynamodb', 'sqs', 'eventbridge', 'stripe', 'partition'];
+const OUTAGES = ['aurora', 'dynamodb', 'sqs', 'eventbridge', 'stripe', 'partition', 'dynamodb-writes'];
 
 /** What is left of a plan: a shrinker takes clients, outages and single faults away. */
 export interface Reduction {

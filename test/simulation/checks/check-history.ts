@@ -132,17 +132,21 @@ function checkAnswers(
   checkRefusals(world, chargeId, invocations, violate);
 }
 
-/** Where every request was refused or told that it is another payload, nothing may have been charged. */
+/** Where every request until then was refused, nothing may have been charged: nobody had asked again. */
 function checkRefusals(
   world: CheckedWorld,
   chargeId: string,
   invocations: readonly CheckedInvocation[],
   violate: Violate,
 ): void {
-  if (!invocations.every(({ answer }) => answer?.kind === 'refused')) return;
-  world.coverage.hit('only refusals');
-  const wasCharged = world.stripe.charges.some((charge) => charge.chargeId === chargeId);
-  if (wasCharged) violate('refusal', `${chargeId}: all of its requests were refused, and it was charged`);
+  if (invocations.every(({ answer }) => answer?.kind === 'refused')) world.coverage.hit('only refusals');
+  for (const charge of world.stripe.charges) {
+    if (charge.chargeId !== chargeId) continue;
+    const asked = invocations.filter(({ sentAtMs }) => sentAtMs <= (charge.createdAtMs ?? Infinity));
+    if (asked.every(({ answer }) => answer?.kind === 'refused')) {
+      violate('refusal', `${chargeId}: charged as ${charge.id}, when all who had asked were refused`);
+    }
+  }
 }
 
 function byKey(invocations: readonly CheckedInvocation[]): Map<string, CheckedInvocation[]> {

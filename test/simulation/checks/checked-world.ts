@@ -42,6 +42,8 @@ export interface CheckedWorld {
       readonly chargeId: string;
       readonly amountMinor: number;
       readonly state: string;
+      /** On the clock of the invocations; left out where it is not known. */
+      readonly createdAtMs?: number;
     }[];
   };
   readonly invocations: readonly CheckedInvocation[];

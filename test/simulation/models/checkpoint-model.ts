@@ -169,6 +169,9 @@ export class CheckpointModel {
     if (item?.request === undefined || !this.#isMyTurn(item, holder, advance)) {
       return advancedIfMine(item, holder, advance);
     }
+    if (holder.epoch < item.epoch) {
+      this.#onLowerEpoch(`checkpoints: ${advance.to.step} by epoch ${holder.epoch} over ${item.epoch}`);
+    }
     const { to, correction, retentionSeconds } = advance;
     const terminal = isTerminal(to);
     if (terminal && retentionSeconds === undefined) {

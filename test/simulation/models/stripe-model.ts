@@ -15,6 +15,7 @@ export interface ModelCharge {
   readonly amountMinor: number;
   readonly currency: string;
   state: PspCharge['state'];
+  readonly createdAtMs: number;
   /** From then on the search finds it. */
   readonly searchableAtMs: number;
 }
@@ -176,6 +177,7 @@ export class StripeModel {
       amountMinor: request.amountMinor,
       currency: request.currency,
       state,
+      createdAtMs: time.nowMs,
       searchableAtMs: time.nowMs + random.between(0, longestSearchLagMs),
     };
     this.charges.push(charge);

@@ -111,6 +111,12 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'lease-shorter-than-psp',
+    rule: '7',
+    breaks: 'a lease is shorter than what the PSP and the writes after it may take',
+    patches: [{ file: 'test/simulation/world/world.ts', find: 'leaseMs: 8_000', replace: 'leaseMs: 2_000' }],
+  },
+  {
     name: 'own-write-not-recognised',
     rule: '8',
     breaks: 'a launch does not recognise its own earlier effect',
@@ -125,7 +131,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'epoch-from-scratch',
     rule: '9',
-    breaks: 'the key store alone gives the epoch, and a launch that meets a higher one gives up',
+    breaks: 'the key store alone gives the epoch, whatever the other stores know',
     patches: [
       {
         file: GATE,
@@ -134,8 +140,14 @@ export const MUTANTS: readonly Mutant[] = [
       },
       {
         file: `${SAGA}/charge-launch.ts`,
-        find: 'const MOST_EPOCH_RAISES = 3;',
-        replace: 'const MOST_EPOCH_RAISES = -1;',
+        find: 'const raised = await ports.keyStore.raiseEpoch(acquired.key, holder, attempt.epoch + 1);',
+        replace:
+          "const raised = { kind: 'fenced' } as Awaited<ReturnType<typeof ports.keyStore.raiseEpoch>>;",
+      },
+      {
+        file: `${SAGA}/evidence.ts`,
+        find: 'if (highestEpoch > run.holder.epoch && !(await run.raiseEpoch(highestEpoch)))',
+        replace: 'if (highestEpoch < 0)',
       },
     ],
   },
@@ -227,7 +239,12 @@ export const MUTANTS: readonly Mutant[] = [
       {
         file: `${MODELS}/key-store-model.ts`,
         find: 'const EXPIRY_SKEW_MARGIN_MS = 60_000;',
-        replace: 'const EXPIRY_SKEW_MARGIN_MS = -86_000_000;',
+        replace: 'const EXPIRY_SKEW_MARGIN_MS = 0;',
+      },
+      {
+        file: `${MODELS}/checkpoint-model.ts`,
+        find: 'const EXPIRY_SKEW_MS = 60_000;',
+        replace: 'const EXPIRY_SKEW_MS = 0;',
       },
     ],
   },
@@ -293,6 +310,18 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'nobody-sweeps',
+    rule: 'I3',
+    breaks: 'nobody looks for leases that have run out',
+    patches: [
+      {
+        file: `${MODELS}/key-store-model.ts`,
+        find: "if (status === 'PROCESSING' && isExpired) keys.push(key);",
+        replace: "if (status === 'PROCESSING' && isExpired && nowMs < 0) keys.push(key);",
+      },
+    ],
+  },
+  {
     name: 'no-fencing',
     rule: 'checkpoint',
     breaks: 'a checkpoint is written without the condition on the epoch',
@@ -319,8 +348,39 @@ export const MUTANTS: readonly Mutant[] = [
   },
 ];
 
-/** Mutants that live alone, because another rule covers for theirs, with the one that shows what theirs is for. */
-export const PAIRS: readonly { readonly names: readonly [string, string]; readonly why: string }[] = [];
+/** Two mutants, the first of which lives alone, because the rule of the second covers for its own. */
+export interface MutantPair {
+  readonly names: readonly [string, string];
+  /** What the first one's rule is the second line for. */
+  readonly why: string;
+}
+
+export const PAIRS: readonly MutantPair[] = [
+  {
+    names: ['absence-counts-at-once', 'no-late-success-watch'],
+    why: 'who voids too early is corrected by the watch of rule 11; the wait spares the client a 402 for a charge that stood',
+  },
+  {
+    names: ['no-self-fencing', 'psp-key-per-run'],
+    why: 'a zombie that asks the PSP beyond its lease meets its own key there (rule 3), and the epoch at every store',
+  },
+  {
+    names: ['own-write-not-recognised', 'nobody-sweeps'],
+    why: 'who does not know its own write stops, and its charge is recovered once the lease has run out: later, not wrongly',
+  },
+  {
+    names: ['void-before-deciding', 'absence-counts-at-once'],
+    why: 'a void that nobody decided hurts where another run has found the charge meanwhile, for which rule 4 leaves no time',
+  },
+  {
+    names: ['failed-void-is-reported', 'no-late-success-watch'],
+    why: 'what a failed void leaves standing is found by the watch of rule 11',
+  },
+  {
+    names: ['loser-writes', 'no-fencing'],
+    why: 'a winner whose lease was taken is fenced by the epoch at the checkpoint',
+  },
+];
 
 /** @throws RangeError for a name that no mutant has */
 export function patchesOf(name: string): readonly Patch[] {

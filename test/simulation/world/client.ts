@@ -27,6 +27,7 @@ export interface Invocation {
 }
 
 const CLIENT_TIMEOUT_MS = 15_000;
+const LONGEST_AFTER_REFUSAL_MS = 20_000;
 
 export interface ClientPlan {
   readonly name: string;
@@ -78,8 +79,10 @@ export class Client {
         answer?.kind === 'terminal' ? answer.response.body : '',
       );
       const isFinal = answer?.kind === 'terminal' || answer?.kind === 'mismatch';
+      // Who was told that nothing was charged may be in no hurry.
+      const longestMs = answer?.kind === 'refused' ? LONGEST_AFTER_REFUSAL_MS : 3_000;
       if (isFinal) this.isDone = true;
-      else time.after(random.between(100, 3_000), () => this.ask());
+      else time.after(random.between(100, longestMs), () => this.ask());
     };
     time.after(CLIENT_TIMEOUT_MS, () => end(undefined));
     this.#world.route(key, `client ${name}`, {

@@ -1,9 +1,9 @@
 import type { MetricName } from '#contract/metrics';
 import { DEFAULT_PSP_ACCOUNT } from '#contract/psp-accounts';
 import type { ChargeSubmission, GateAnswer } from '#gateway/idempotency/charge-gate';
-import type { ChargeKey } from '#gateway/idempotency/charge-key';
+import { chargeIdOf, type ChargeKey } from '#gateway/idempotency/charge-key';
 import type { CheckpointStore } from '#gateway/idempotency/checkpoint-store';
-import type { KeyStore } from '#gateway/idempotency/key-store';
+import type { KeyStore, LeaseHolder } from '#gateway/idempotency/key-store';
 import { NO_TRACING } from '#gateway/platform/no-tracing';
 import { SagaChargeGate } from '#gateway/idempotency/saga-charge-gate';
 import { EventPublishError } from '#gateway/events/event-publisher';
@@ -17,6 +17,7 @@ import {
 import { ChargeExecutor } from '#gateway/saga/charge-executor';
 import type { SagaPorts, SagaSettings } from '#gateway/saga/saga-ports';
 
+import { nameOf } from '../models/key-store-model.ts';
 import type { ModelCharge } from '../models/stripe-model.ts';
 import { StripeModelAdapter } from '../models/stripe-model-adapter.ts';
 import { SeededRandom } from '../seeded-random.ts';
@@ -119,16 +120,18 @@ export class GatewayProcess {
     const at = <Answer>(
       key: ChargeKey,
       operation: string,
-      apply: (store: Home['stores']['keyStore']) => Answer,
+      apply: (store: Home['stores']['keyStore'], home: Home) => Answer,
     ): Promise<Answer> => {
       const home = this.#world.homeOf(key);
       const { keyStore } = home.stores;
-      return this.#call(home, 'aurora', operation, () => apply(keyStore));
+      return this.#call(home, 'aurora', operation, () => apply(keyStore, home));
     };
     return {
       acquire: (key, request) =>
-        at(key, `acquire-${request.mode}`, (store) => {
+        at(key, `acquire-${request.mode}`, (store, home) => {
+          const wasTerminal = store.rows.get(nameOf(key))?.status === 'TERMINAL';
           const acquisition = store.acquire(key, request);
+          if (wasTerminal && acquisition.kind === 'won') this.#checkRetention(home.rowEndedAtMs, key);
           const { kind } = acquisition;
           this.#world.coverage.hit(
             kind === 'won' && acquisition.takeover ? `takeover by ${request.mode}` : `acquire ${kind}`,
@@ -141,7 +144,14 @@ export class GatewayProcess {
           return store.raiseEpoch(key, holder, atLeast);
         }),
       complete: (key, holder, completion) =>
-        at(key, 'complete', (store) => store.complete(key, holder, completion)),
+        at(key, 'complete', (store, home) => {
+          const wasTerminal = store.rows.get(nameOf(key))?.status === 'TERMINAL';
+          const completed = store.complete(key, holder, completion);
+          if (!wasTerminal && completed.kind === 'done') {
+            home.rowEndedAtMs.set(nameOf(key), this.#world.time.nowMs);
+          }
+          return completed;
+        }),
       release: (key, holder, resumeAfterMs) =>
         at(key, 'release', (store) => store.release(key, holder, resumeAfterMs)),
       free: (key, holder) => at(key, 'free', (store) => store.free(key, holder)),
@@ -154,15 +164,21 @@ export class GatewayProcess {
     const at = <Answer>(
       key: ChargeKey,
       operation: string,
-      apply: (store: Home['stores']['checkpoints']) => Answer,
+      apply: (store: Home['stores']['checkpoints'], home: Home) => Answer,
     ): Promise<Answer> => {
       const home = this.#world.homeOf(key);
       const { checkpoints } = home.stores;
-      return this.#call(home, 'dynamodb', operation, () => apply(checkpoints));
+      return this.#call(home, 'dynamodb', operation, () => apply(checkpoints, home));
     };
     const nowEpochMs = (): number => this.process.clock.nowEpochMs();
     return {
-      read: (key) => at(key, 'read-checkpoint', (store) => store.read(key, nowEpochMs())),
+      read: (key) =>
+        at(key, 'read-checkpoint', (store, home) => {
+          const read = store.read(key, nowEpochMs());
+          const step = store.items.get(nameOf(key))?.request?.checkpoint.step;
+          if (read.kind === 'absent' && step !== undefined) this.#checkRetention(home.itemEndedAtMs, key);
+          return read;
+        }),
       launch: (key, holder, launch) =>
         at(key, 'launch', (store) => {
           const launched = store.launch(key, holder, launch);
@@ -172,8 +188,13 @@ export class GatewayProcess {
         }),
       advance: (key, holder, advance) => {
         const writtenEpochMs = nowEpochMs();
-        return at(key, `advance-${advance.to.step}`, (store) => {
+        return at(key, `advance-${advance.to.step}`, (store, home) => {
           const advanced = store.advance(key, holder, advance, writtenEpochMs);
+          const { step } = advance.to;
+          if (advanced.kind === 'advanced' && (step === 'SETTLED' || step === 'VOIDED')) {
+            home.itemEndedAtMs.set(nameOf(key), this.#world.time.nowMs);
+            this.#checkEpoch(home, key, holder);
+          }
           coverage.hit(`advance ${advance.to.step} ${advanced.kind}`);
           return advanced;
         });
@@ -187,6 +208,26 @@ export class GatewayProcess {
       refill: (record, retentionSeconds) =>
         at(record.key, 'refill', (store) => store.refill(record, retentionSeconds, nowEpochMs())),
     };
+  }
+
+  /** What was answered is kept for as long as was promised, by whatever clock (protocol rule 17). */
+  #checkRetention(endedAtMs: ReadonlyMap<string, number>, key: ChargeKey): void {
+    const { history, time } = this.#world;
+    const ageMs = time.nowMs - (endedAtMs.get(nameOf(key)) ?? -Infinity);
+    if (ageMs >= this.#settings.retentionSeconds * 1_000) return;
+    history.violate(time.nowMs, 'retention', `${chargeIdOf(key)}: expired ${ageMs} ms after its end`);
+  }
+
+  /** Who ends a charge has read what all stores know, and has a higher epoch than any of them (protocol rule 9). */
+  #checkEpoch({ stores }: Home, key: ChargeKey, { epoch }: LeaseHolder): void {
+    const { history, time } = this.#world;
+    const highest = Math.max(...stores.ledger.read(chargeIdOf(key)).map((entry) => entry.epoch));
+    if (epoch >= highest) return;
+    history.violate(
+      time.nowMs,
+      'I7',
+      `${chargeIdOf(key)}: ended by epoch ${epoch}, the ledger knows ${highest}`,
+    );
   }
 
   #ledger(): Ledger {

@@ -1,5 +1,7 @@
 import { chargeIdOf, type ChargeKey } from '#gateway/idempotency/charge-key';
 
+import { isTerminal } from '#gateway/saga/checkpoint';
+
 import type { History } from '../history.ts';
 import { CheckpointModel } from '../models/checkpoint-model.ts';
 import { KeyStoreModel, nameOf } from '../models/key-store-model.ts';
@@ -36,6 +38,9 @@ export class Home {
   queue: TicketQueue;
   /** Charges that were accepted, and of which a lost region left no trace that says what was to be charged. */
   readonly forgotten = new Set<string>();
+  /** When the row and the item of a key became terminal, last, by no clock of any machine. */
+  readonly rowEndedAtMs = new Map<string, number>();
+  readonly itemEndedAtMs = new Map<string, number>();
   /** Endpoints that do not answer at present. */
   readonly down = new Set<string>();
   readonly #time: VirtualTime;
@@ -60,6 +65,8 @@ export class Home {
       name: generation === 1 ? name : `${name}'`,
       isDown: () =>
         this.isLost || this.region !== region || this.generation !== generation || this.down.has(store),
+      isMuteFor: (operation) =>
+        store === 'dynamodb' && this.down.has('dynamodb-writes') && !operation.startsWith('read-'),
     };
   }
 
@@ -94,6 +101,16 @@ export class Home {
   lose(): void {
     this.isLost = true;
     this.#lostAtMs = this.#time.nowMs;
+  }
+
+  /** Keys that were launched and have not ended, and of which the key store says nothing: no sweep finds them. */
+  unwatchedKeys(): ChargeKey[] {
+    const { checkpoints, keyStore } = this.stores;
+    return checkpoints.items.values().flatMap(({ key, request }) => {
+      if (request === undefined || isTerminal(request.checkpoint)) return [];
+      const status = keyStore.rows.get(nameOf(key))?.status ?? 'FREED';
+      return status === 'FREED' ? [key] : [];
+    });
   }
 
   /** Every key that any of its stores knows. */

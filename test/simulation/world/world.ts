@@ -108,7 +108,7 @@ export class World {
       longestSearchLagMs: LONGEST_SEARCH_LAG_MS,
       onChange: (charge) => this.#chargeChanged(charge),
     });
-    this.stripeEndpoint = { name: 'stripe', isDown: () => this.#isStripeDown };
+    this.stripeEndpoint = { name: 'stripe', isDown: () => this.#isStripeDown, isMuteFor: () => false };
     this.#populate();
   }
 
