@@ -60,6 +60,8 @@ describe('the simulation', () => {
     [1_495, 'a ledger that lost all of a charge while the row is terminal'],
     [6_665, 'a watch for a late success that was lost with the queue of a region'],
     [9_166, 'such a watch, where the row was lost as well'],
+    [239_239, 'such a watch, where who found the charge was killed once the row was terminal'],
+    [693_109, 'such a watch, where a client that asked again found the charge'],
   ])('mends what seed %i found: %s', async (seed) => {
     expect(textOf(await simulateOne({ seed, coverage: new Coverage() }))).toEqual([]);
   });

@@ -190,6 +190,19 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'watch-not-armed-again',
+    rule: '11',
+    breaks:
+      'who finds a charge that was voided as unresolved does not arm the watch, which its region took along',
+    patches: [
+      {
+        file: `${SAGA}/evidence.ts`,
+        find: 'if (mayStillTurnUp) await sendLateSuccessWatch(run.ports, run.key);',
+        replace: 'void sendLateSuccessWatch;',
+      },
+    ],
+  },
+  {
     name: 'loser-writes',
     rule: '12',
     breaks: 'a rejected duplicate takes the lease of the winner',

@@ -7,7 +7,7 @@ import type { LeaseHolder } from '../idempotency/key-store.ts';
 import { launchCharge, type AcquiredKey, type LaunchOutcome } from './charge-launch.ts';
 import { forgottenCharge, resumptionOf } from './charge-resumption.ts';
 import { restoreEndedCharge } from './ended-charge-repair.ts';
-import { sendLateSuccessWatch, watchForLateSuccess } from './late-success-watch.ts';
+import { watchForLateSuccess } from './late-success-watch.ts';
 import type { SagaPorts } from './saga-ports.ts';
 import type { SagaRun } from './saga-run.ts';
 import { runSaga, type OnTerminal, type RunEnd } from './saga-runner.ts';
@@ -121,16 +121,8 @@ export class ChargeExecutor {
       await this.handBack(key, launched.holder, 0);
       return 'retry-later';
     }
-    if (launched.kind === 'launched') await this.resumeRun(launched.run);
+    if (launched.kind === 'launched') await this.run(launched.run, () => undefined);
     return 'done';
-  }
-
-  private async resumeRun(run: SagaRun): Promise<void> {
-    await this.run(run, () => undefined);
-    const final = run.terminalEntries?.final;
-    // Found, not decided by this run: the watch may be gone with the region whose queue it was in (protocol rule 11).
-    const isFound = !run.ended && final?.state === 'VOIDED' && final.reason === 'unresolved';
-    if (isFound) await sendLateSuccessWatch(this.ports, run.key);
   }
 
   /**

@@ -6,6 +6,7 @@ import type {
   VoidingEntry,
 } from '../ledger/ledger-entry.ts';
 import { isTerminal, type Checkpoint, type TerminalCheckpoint } from './checkpoint.ts';
+import { sendLateSuccessWatch } from './late-success-watch.ts';
 import { restoredEntries } from './restored-entries.ts';
 import type { SagaRun } from './saga-run.ts';
 import type { StepResult } from './saga-step.ts';
@@ -89,6 +90,10 @@ async function bringCheckpointTo(
   }
   const final = decision?.state === 'SETTLED' ? decision : voided;
   if (final === undefined) throw new Error('a decided ledger has neither SETTLED nor VOIDED');
+  // Found, not decided by this run: the watch may be gone with the region whose queue it was in (protocol rule 11). It
+  // goes before the row becomes terminal, after which nobody might come by any more.
+  const mayStillTurnUp = final.state === 'VOIDED' && final.reason === 'unresolved';
+  if (mayStillTurnUp) await sendLateSuccessWatch(run.ports, run.key);
   const entries = { reserved, final };
   run.terminalEntries = entries;
   if (isTerminal(checkpoint)) {
