@@ -12,7 +12,7 @@ export class NoSuchTaskError extends Error {
 }
 
 /** How a task of the gateway is known: ids of processes are reused. */
-const GATEWAY_COMMAND = /services\/gateway\/src\/main\.ts$/;
+const GATEWAY_COMMAND = 'services/gateway/src/main.ts';
 
 /** The tasks of this run's gateway: what the console may kill, and nothing else. */
 export class GatewayTasks {
@@ -48,7 +48,7 @@ export class GatewayTasks {
    */
   kill(task: GatewayTask): void {
     const isOurs = this.list().some(({ name, pid }) => name === task.name && pid === task.pid);
-    if (!isOurs || !GATEWAY_COMMAND.test(commandLine(task.pid))) {
+    if (!isOurs || !commandLine(task.pid).endsWith(GATEWAY_COMMAND)) {
       throw new NoSuchTaskError(`no task ${task.name} with the process id ${task.pid} runs`);
     }
     process.kill(task.pid, 'SIGKILL');
