@@ -77,10 +77,11 @@ describe('the body of POST /v1/charges', () => {
     ['a metadata value too long', { metadata: { a: 'v'.repeat(501) } }, ['metadata.a']],
     ['a metadata value of another type', { metadata: { a: 1 } }, ['metadata.a']],
     ['a metadata value that is nested', { metadata: { a: { b: 'c' } } }, ['metadata.a']],
-    ['an empty metadata key', { metadata: { '': 'a' } }, ['metadata.']],
+    ['an empty metadata key', { metadata: { '': 'a' } }, ['metadata.""']],
     ['a metadata key too long', { metadata: { ['k'.repeat(41)]: 'v' } }, [`metadata.${'k'.repeat(41)}`]],
     ['a metadata key with a tab', { metadata: { 'a\tb': 'v' } }, ['metadata.a\tb']],
     ['an unknown field', { amout: 5 }, ['amout']],
+    ['an unknown field whose name is empty', { '': 5 }, ['""']],
     ['several unknown fields', { capture: true, customer: 'c' }, ['capture', 'customer']],
     [
       'everything wrong',

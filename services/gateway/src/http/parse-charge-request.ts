@@ -61,7 +61,9 @@ function fieldErrors(issue: z.core.$ZodIssue): FieldError[] {
 
 function fieldName(path: readonly PropertyKey[]): string {
   if (path.length === 0) return 'body';
-  const name = path.map(String).join('.').toWellFormed();
+  // A member may have the empty string for a name, which would be no name at all in the message.
+  const parts = path.map((part) => (part === '' ? '""' : String(part)));
+  const name = parts.join('.').toWellFormed();
   return name.length <= SHOWN_FIELD_LENGTH ? name : `${name.slice(0, SHOWN_FIELD_LENGTH).toWellFormed()}…`;
 }
 
