@@ -159,6 +159,16 @@ describe('the tenant directory in DynamoDB', () => {
     expect(await directory.authenticate(API_KEY)).toBeUndefined();
   });
 
+  it('notices within 30 seconds that a tenant was disabled', async () => {
+    await addKey();
+    await directory.authenticate(API_KEY);
+    await put(tenantItemOf({ ...TENANT, disabled: true }));
+    clock.move(25_000);
+    expect(await directory.authenticate(API_KEY)).toEqual(TENANT);
+    clock.move(6_000);
+    expect(await directory.authenticate(API_KEY)).toBeUndefined();
+  });
+
   it('remembers for 5 seconds that a key is unknown, so that a new key is noticed then', async () => {
     expect(await directory.authenticate(API_KEY)).toBeUndefined();
     await addKey();

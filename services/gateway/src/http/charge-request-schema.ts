@@ -4,7 +4,7 @@ import type {} from 'zod-openapi';
 import { minorUnitDigits } from './currency.ts';
 
 /** Eight digits, as at Stripe. */
-const MAXIMUM_AMOUNT_MINOR = 99_999_999;
+export const MAXIMUM_AMOUNT_MINOR = 99_999_999;
 /** Stripe takes 50; the rest is left for what we add ourselves to find a charge again. */
 export const MAXIMUM_METADATA_KEYS = 40;
 const METADATA_KEY_LENGTH = 40;
