@@ -119,9 +119,10 @@ function accountsOf({ pspUrl, pids }: Endpoints): PspAccount[] {
   const accounts: PspAccount[] = [new StripePspAccount('stripe', stripeCalls, new SystemClock())];
   // Another Stripe than the bundled simulator is no Braintree as well.
   if (!('psp-simulator' in pids)) return accounts;
-  const braintree = new BraintreeClient(SIMULATED_BRAINTREE, 'sandbox', pspUrl);
+  const braintree = new BraintreeClient('sandbox', pspUrl);
   const braintreeCalls: PspCalls<BraintreeGateway> = {
-    exchange: (call) => braintree.exchange(PSP_TIMEOUT_MS, (gateway) => call(gateway, PSP_TIMEOUT_MS)),
+    exchange: (call) =>
+      braintree.exchange(SIMULATED_BRAINTREE, PSP_TIMEOUT_MS, (gateway) => call(gateway, PSP_TIMEOUT_MS)),
   };
   return [...accounts, new BraintreePspAccount('braintree', braintreeCalls)];
 }

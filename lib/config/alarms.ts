@@ -17,6 +17,8 @@ export const ALARMS = {
   'charge-overhead-high': 'Charges take longer than the PSP explains.',
   'psp-account-missing':
     'Charges cannot be made, or wait, because tasks lack the account of the PSP that they belong to.',
+  'psp-credentials-stale': "The credentials of a PSP's account cannot be read anew; the last ones are used.",
+  'psp-sign-ins-refused': 'The PSP takes no version of our credentials (401): charges wait for others.',
   'requests-refused': 'Many requests are refused with 503 before anything is written.',
   'takeovers-frequent': 'Many charges are taken over from runs that did not end in time.',
   'executions-fenced': 'Runs were stopped because somebody newer had taken their charges over.',

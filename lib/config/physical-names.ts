@@ -1,4 +1,5 @@
 import type { Consumer } from '#contract/events';
+import type { PspName } from '#contract/psp-accounts';
 
 /**
  * Physical names and identifiers that another region, another stack or the runtime needs, made in this one place:
@@ -29,7 +30,10 @@ export class PhysicalNames {
   readonly undeliveredEventsQueue = (): string => this.of('undelivered-events');
   readonly sweeperDeadLetterQueue = (): string => this.of('sweeper-dlq');
   readonly auditFailureQueue = (): string => this.of('audit-archiver-failures');
-  readonly pspSecret = (): string => `charge-once/${this.stageName}/psp/stripe`;
+  /** Before the PSP's name and the account's. */
+  readonly pspSecretPrefix = (): string => `charge-once/${this.stageName}/psp`;
+  readonly pspSecret = (psp: PspName, account: string): string =>
+    `${this.pspSecretPrefix()}/${psp}/${account}`;
   readonly databaseSecret = (shard: number): string =>
     `charge-once/${this.stageName}/key-store-${shard}/master`;
   readonly keyAlias = (purpose: string): string => `alias/${this.of(purpose)}`;

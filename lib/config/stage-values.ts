@@ -1,5 +1,7 @@
 import type { aws_logs as logs } from 'aws-cdk-lib';
 
+import type { PspName } from '#contract/psp-accounts';
+
 /** The values by which the stages differ. Everything else is the same in each of them. */
 export interface StageValues {
   /** `dev` or `prod`: the first part of every stack's path and of every physical name. */
@@ -17,6 +19,7 @@ export interface StageValues {
   /** What the busiest tables are ready for from their first second; absent: what DynamoDB gives a new table. */
   readonly warmThroughput: WarmThroughputValues | undefined;
   readonly gateway: GatewayValues;
+  readonly psp: PspValues;
   readonly audit: AuditValues;
   /** Name that clients use, in a hosted zone that exists. */
   readonly domain: DomainValues;
@@ -72,6 +75,13 @@ export interface GatewayValues {
    * one client's runaway loop, far above what a client needs: tenants send from few addresses.
    */
   readonly maximumRequestsPerAddress: number;
+}
+
+export interface PspValues {
+  /** Each account has a secret; tenants name the account that they charge through, most of them `default`. */
+  readonly accounts: Readonly<Record<PspName, readonly string[]>>;
+  /** Which of Braintree's; which of Stripe's, its keys say. */
+  readonly braintreeEnvironment: 'sandbox' | 'production';
 }
 
 export interface AuditValues {

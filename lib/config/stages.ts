@@ -1,7 +1,10 @@
 import { aws_logs as logs } from 'aws-cdk-lib';
 
+import { DEFAULT_PSP_ACCOUNT } from '#contract/psp-accounts';
+
 import type { StageValues } from './stage-values.ts';
 
+const DEFAULT_ACCOUNTS = { stripe: [DEFAULT_PSP_ACCOUNT], braintree: [DEFAULT_PSP_ACCOUNT] } as const;
 const US_EAST_1_ZONES = ['us-east-1a', 'us-east-1b', 'us-east-1c'] as const;
 const US_WEST_2_ZONES = ['us-west-2a', 'us-west-2b', 'us-west-2c'] as const;
 
@@ -35,6 +38,7 @@ export function devStage(owner: OwnerValues): StageValues {
       maximumTasks: 4,
       maximumRequestsPerAddress: 60_000,
     },
+    psp: { accounts: DEFAULT_ACCOUNTS, braintreeEnvironment: 'sandbox' },
     audit: { retentionDays: 1 },
     domain: domainOf(owner, 'dev'),
     logRetentionDays: logs.RetentionDays.ONE_WEEK,
@@ -66,6 +70,7 @@ export function prodStage(owner: OwnerValues): StageValues {
       maximumTasks: 400,
       maximumRequestsPerAddress: 3_000_000,
     },
+    psp: { accounts: DEFAULT_ACCOUNTS, braintreeEnvironment: 'production' },
     audit: { retentionDays: 2_557 },
     domain: domainOf(owner, 'pay'),
     logRetentionDays: logs.RetentionDays.ONE_YEAR,

@@ -56,6 +56,16 @@ export class ChargeAlarms extends Construct {
       metric: productCount(METRICS.pspAccountsMissing),
       ...once,
     });
+    new RunbookAlarm(this, 'psp-credentials-stale', around, {
+      // One read that fails is repeated within a minute, and so is each after it.
+      metric: productCount(METRICS.pspCredentialsStale, FIVE_MINUTES),
+      threshold: 2,
+      periods: 2,
+    });
+    new RunbookAlarm(this, 'psp-sign-ins-refused', around, {
+      metric: productCount(METRICS.pspSignInsRefused),
+      ...once,
+    });
     new RunbookAlarm(this, 'executions-fenced', around, {
       metric: productCount(METRICS.executionsFenced, FIVE_MINUTES),
       threshold: 10,

@@ -16,17 +16,14 @@ export interface GatewayResources {
   readonly recoveryQueueUrl: string;
   readonly databaseUrls: string;
   readonly tokenKeyArn: string;
+  readonly pspAccounts: string;
+  readonly pspSecretPrefix: string;
+  readonly braintreeEnvironment: string;
   /** From SIGTERM to SIGKILL. */
   readonly stopTimeoutMs: number;
 }
 
 type Name = keyof z.input<typeof gatewayEnvironment>;
-
-/** Names whose values come from the PSP's secret, and the secret's JSON field. */
-export const SECRET_FIELDS = {
-  STRIPE_SECRET_KEY: 'secretKey',
-  STRIPE_WEBHOOK_SECRET: 'webhookSecret',
-} as const satisfies Partial<Record<Name, string>>;
 
 /** Names that are left to the contract's own default, and why that is right here. */
 export const LEFT_TO_DEFAULT = {
@@ -34,15 +31,8 @@ export const LEFT_TO_DEFAULT = {
   LISTEN_REUSE_PORT: 'one process has the port of its task',
   DATABASE_POOL_SIZE: 'the same in every stage',
   STRIPE_API_BASE: "Stripe's own",
-  BRAINTREE_MERCHANT_ID:
-    'no account of Braintree is declared in the stacks yet: charges of its tenants are refused',
-  BRAINTREE_PUBLIC_KEY:
-    'no account of Braintree is declared in the stacks yet: charges of its tenants are refused',
-  BRAINTREE_PRIVATE_KEY:
-    'no account of Braintree is declared in the stacks yet: charges of its tenants are refused',
-  BRAINTREE_ENVIRONMENT:
-    'no account of Braintree is declared in the stacks yet: charges of its tenants are refused',
   BRAINTREE_API_BASE: "Braintree's own",
+  PSP_CREDENTIALS_REFRESH_MS: 'the same in every stage',
   TRACE_SAMPLE_RATIO: 'the same in every stage',
   TOKEN_SEALING_KEYS: 'tokens are sealed by KMS',
   LEASE_MS: 'the same in every stage',
@@ -56,10 +46,10 @@ export const LEFT_TO_DEFAULT = {
 /** For what comes after the last charge: logs and metrics on their way out. */
 const STOP_RESERVE_MS = 10_000;
 
-/** The environment of the gateway's container, but for the secrets. */
+/** The environment of the gateway's container. No secret is in it: the task reads them itself. */
 export function gatewayContainerEnvironment(
   resources: GatewayResources,
-): ContractEnvironment<typeof gatewayEnvironment, keyof typeof SECRET_FIELDS | keyof typeof LEFT_TO_DEFAULT> {
+): ContractEnvironment<typeof gatewayEnvironment, keyof typeof LEFT_TO_DEFAULT> {
   return {
     NODE_ENV: 'production',
     LOG_LEVEL: 'info',
@@ -74,6 +64,9 @@ export function gatewayContainerEnvironment(
     RECOVERY_QUEUE_URL: resources.recoveryQueueUrl,
     DATABASE_URLS: resources.databaseUrls,
     TOKEN_KEY_ARN: resources.tokenKeyArn,
+    PSP_ACCOUNTS: resources.pspAccounts,
+    PSP_SECRET_PREFIX: resources.pspSecretPrefix,
+    BRAINTREE_ENVIRONMENT: resources.braintreeEnvironment,
     OTEL_EXPORTER_OTLP_ENDPOINT: `http://${OTLP_ENDPOINT}`,
     STOP_TIMEOUT_MS: String(resources.stopTimeoutMs - STOP_RESERVE_MS),
   };

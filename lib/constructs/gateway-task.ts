@@ -13,14 +13,12 @@ import type { Construct } from 'constructs';
 
 import { GATEWAY_PORT } from '../config/ports.ts';
 import type { GatewayValues } from '../config/stage-values.ts';
-import { gatewayContainerEnvironment, SECRET_FIELDS, type GatewayResources } from './gateway-environment.ts';
-import type { PspSecret } from './psp-secret.ts';
+import { gatewayContainerEnvironment, type GatewayResources } from './gateway-environment.ts';
 import { addTraceCollector } from './trace-collector.ts';
 
 export interface GatewayTaskProps {
   readonly size: GatewayValues;
   readonly resources: Omit<GatewayResources, 'stopTimeoutMs'>;
-  readonly pspSecret: PspSecret;
   readonly taskRole: iam.IRole;
   readonly logGroup: logs.ILogGroup;
 }
@@ -44,17 +42,18 @@ export class GatewayTask extends ecs.FargateTaskDefinition {
         operatingSystemFamily: ecs.OperatingSystemFamily.LINUX,
       },
       taskRole: props.taskRole,
-      executionRole: executionRole(scope, `${id}ExecutionRole`, props.pspSecret),
+      executionRole: executionRole(scope, `${id}ExecutionRole`),
     });
     this.#addGateway(props);
     addTraceCollector(this, { region: props.resources.region, logGroup: props.logGroup });
     Validations.of(this).acknowledge({
       id: 'AwsSolutions-ECS2',
-      reason: 'The environment holds names of resources, and the secrets come from Secrets Manager.',
+      reason:
+        'The environment holds names of resources; the task reads its secrets from Secrets Manager itself.',
     });
   }
 
-  #addGateway({ resources, pspSecret, logGroup }: GatewayTaskProps): void {
+  #addGateway({ resources, logGroup }: GatewayTaskProps): void {
     const linuxParameters = new ecs.LinuxParameters(this, 'LinuxParameters', { initProcessEnabled: true });
     linuxParameters.dropCapabilities(ecs.Capability.ALL);
     this.addContainer('Gateway', {
@@ -70,12 +69,6 @@ export class GatewayTask extends ecs.FargateTaskDefinition {
         ...resources,
         stopTimeoutMs: STOP_TIMEOUT.toMilliseconds(),
       }),
-      secrets: Object.fromEntries(
-        Object.entries(SECRET_FIELDS).map(([name, field]) => [
-          name,
-          ecs.Secret.fromSecretsManager(pspSecret.secret, field),
-        ]),
-      ),
       user: USER,
       readonlyRootFilesystem: true,
       linuxParameters,
@@ -98,13 +91,12 @@ export class GatewayTask extends ecs.FargateTaskDefinition {
   }
 }
 
-/** What ECS does before the container runs: fetches the image and the secrets, and opens the logs. */
-function executionRole(scope: Construct, id: string, pspSecret: PspSecret): iam.Role {
+/** What ECS does before the container runs: fetches the image, and opens the logs. */
+function executionRole(scope: Construct, id: string): iam.Role {
   const role = new iam.Role(scope, id, {
     description: 'ECS starts tasks of the gateway',
     assumedBy: new iam.ServicePrincipal('ecs-tasks.amazonaws.com'),
   });
-  pspSecret.grantRead(role);
   Validations.of(role).acknowledge({
     id: 'AwsSolutions-IAM5[Resource::*]',
     reason:

@@ -112,6 +112,10 @@ function pspGraphs(): Graph[] {
     ['Latency of an attempt at the PSP', PERCENTILES.flatMap(percentilesOf), 'ms'],
     ['Attempts of unknown outcome', psps.map((psp) => productCountOf(METRICS.pspUnknowns, psp))],
     ['Circuit: 0 closed, 1 probing, 2 open', psps.map((psp) => productGauge(GAUGES.pspCircuitState, psp))],
+    [
+      'Credentials not read anew, sign-ins refused',
+      [productCount(METRICS.pspCredentialsStale), productCount(METRICS.pspSignInsRefused)],
+    ],
   ];
 }
 

@@ -14,7 +14,7 @@ import { GatewayService } from '../constructs/gateway-service.ts';
 import { GatewayTask } from '../constructs/gateway-task.ts';
 import { GatewayTaskRole } from '../constructs/gateway-task-role.ts';
 import { KeyStoreMigrations } from '../constructs/key-store-migrations.ts';
-import { PspSecret } from '../constructs/psp-secret.ts';
+import { PspSecrets } from '../constructs/psp-secrets.ts';
 import { RegionalName } from '../constructs/regional-name.ts';
 import type { DataStack } from './data-stack.ts';
 import type { EventsStack } from './events-stack.ts';
@@ -95,6 +95,14 @@ export class GatewayStack extends RegionalStack {
       recoveryQueue,
     });
     keyStore.grantConnect(taskRole);
+    const pspSecrets = new PspSecrets(this, 'PspSecrets', {
+      values: this.values,
+      names: this.names,
+      secretKey: keys.secretKey,
+      isFirstRegion: this.isFirstRegion,
+      otherRegion: this.otherRegion.region,
+    });
+    pspSecrets.grantRead(taskRole);
     return new GatewayTask(this, 'Task', {
       size: this.values.gateway,
       resources: {
@@ -107,15 +115,10 @@ export class GatewayStack extends RegionalStack {
         recoveryQueueUrl: recoveryQueue.queueUrl,
         databaseUrls: keyStore.databaseUrls,
         tokenKeyArn: tokenKey.keyArn,
+        pspAccounts: pspSecrets.accounts,
+        pspSecretPrefix: this.names.pspSecretPrefix(),
+        braintreeEnvironment: this.values.psp.braintreeEnvironment,
       },
-      pspSecret: new PspSecret(this, 'PspSecret', {
-        secretName: this.names.pspSecret(),
-        values: this.values,
-        secretKey: keys.secretKey,
-        isFirstRegion: this.isFirstRegion,
-        otherRegion: this.otherRegion.region,
-        logGroup: this.#logGroup(keys, 'LookupLogGroup', 'gateway-lookups'),
-      }),
       taskRole,
       logGroup: this.#logGroup(keys, 'LogGroup', 'gateway'),
     });

@@ -10,6 +10,7 @@ import { seedDemoTenants } from '#local-cloud/demo-tenants';
 import { findFreePort } from '#local-cloud/free-port';
 import { Guardian } from '#local-cloud/guardian';
 import { startLocalCloud, type LocalCloud } from '#local-cloud/local-cloud';
+import { localPspSecrets } from '#local-cloud/local-psp-secrets';
 import { readLocalRunEnvironment } from '#local-cloud/local-run-environment';
 import { parseLogLine } from '#local-cloud/log-line';
 import { ProcessGroup } from '#local-cloud/process-group';
@@ -99,7 +100,7 @@ export class Product {
     const cloud = await startLocalCloud(
       {
         ...{ dataDir: shell.dataDir, inMemory: true, shardCount: SHARD_COUNT, databaseName: 'charge_once' },
-        ...{ ...ADDRESS, external: {}, preferredPorts: {} },
+        ...{ ...ADDRESS, external: {}, preferredPorts: {}, pspSecrets: localPspSecrets({}) },
         pspSimulatorEnvironment: {
           ...options.timing.pspSimulator,
           WEBHOOK_URL: `http://127.0.0.1:${taskPorts[0] ?? 0}/v1/webhooks/stripe`,

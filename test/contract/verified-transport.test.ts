@@ -27,8 +27,8 @@ const PROCESSES = {
       RECOVERY_QUEUE_URL: QUEUE,
       DATABASE_URLS: 'postgres://gateway@db.example.com/charge_once',
       TOKEN_KEY_ARN: 'arn:aws:kms:us-east-1:000000000000:key/mrk-1',
-      STRIPE_SECRET_KEY: 'sk_test_x',
-      STRIPE_WEBHOOK_SECRET: 'whsec_x',
+      PSP_ACCOUNTS: 'stripe/default',
+      PSP_SECRET_PREFIX: 'charge-once/test/psp',
     },
   },
   sweeper: {

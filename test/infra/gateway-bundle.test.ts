@@ -34,6 +34,7 @@ function sdkEnvironment(servers: ServersBehindTls, kms: KmsEndpoint): Record<str
     AWS_ENDPOINT_URL_DYNAMODB: servers.dynamodb.url(),
     AWS_ENDPOINT_URL_SQS: servers.sqs.url(),
     AWS_ENDPOINT_URL_EVENTBRIDGE: servers.eventBridge.url(),
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: servers.secretsManager.url(),
     AWS_ENDPOINT_URL_KMS: kms.url,
   };
 }
@@ -43,6 +44,7 @@ interface ServersBehindTls {
   readonly dynamodb: ServerBehindTls;
   readonly sqs: ServerBehindTls;
   readonly eventBridge: ServerBehindTls;
+  readonly secretsManager: ServerBehindTls;
   readonly stripe: ServerBehindTls;
 }
 
@@ -51,6 +53,7 @@ async function behindTls({ cloud }: Stack, identity: TlsIdentity): Promise<Serve
     dynamodb: await ServerBehindTls.start(cloud.dynamodbEndpoint, identity),
     sqs: await ServerBehindTls.start(cloud.sqsEndpoint, identity),
     eventBridge: await ServerBehindTls.start(cloud.eventBridgeEndpoint, identity),
+    secretsManager: await ServerBehindTls.start(cloud.secretsManagerEndpoint, identity),
     stripe: await ServerBehindTls.start(cloud.pspSimulatorUrl, identity),
   };
 }
@@ -89,8 +92,8 @@ async function contractEnvironment(
     DATABASE_URLS: databaseUrls.join(','),
     TOKEN_KEY_ARN: TEST_KEY_ARN,
     STRIPE_API_BASE: servers.stripe.url(),
-    STRIPE_SECRET_KEY: 'sk_test_local',
-    STRIPE_WEBHOOK_SECRET: 'whsec_local',
+    PSP_ACCOUNTS: 'stripe/default',
+    PSP_SECRET_PREFIX: names.pspSecretPrefix,
   };
 }
 

@@ -9,7 +9,7 @@ import {
 } from '#contract/environment';
 import { DEV, PROD, resourcesOf, StageUnderTest } from '#test/support/stage-under-test';
 
-import { LEFT_TO_DEFAULT, SECRET_FIELDS } from '../../lib/constructs/gateway-environment.ts';
+import { LEFT_TO_DEFAULT } from '../../lib/constructs/gateway-environment.ts';
 
 /** Lambda sets it for every function, and takes no other value. */
 const SET_BY_LAMBDA = ['AWS_REGION'];
@@ -64,8 +64,7 @@ const CASES = [DEV, PROD].flatMap((values) => {
 describe.each(CASES)('the environment of $name', ({ region, gateway, events }) => {
   const container = gatewayContainer(gateway);
   const set = container.Environment.map(({ Name, Value }) => [Name, Value] as const);
-  const secrets = (container.Secrets ?? []).map(({ Name, ValueFrom }) => [Name, ValueFrom] as const);
-  const names = [...set, ...secrets].map(([name]) => name);
+  const names = set.map(([name]) => name);
 
   it("is, for the gateway, the contract's key for key, but for what is left to its default", () => {
     const contract = Object.keys(gatewayEnvironment.shape);
@@ -73,7 +72,7 @@ describe.each(CASES)('the environment of $name', ({ region, gateway, events }) =
   });
 
   it('leaves to its default only what has one', () => {
-    const values = deployedValues([...set, ...secrets]);
+    const values = deployedValues(set);
     expect(readEnvironment(gatewayEnvironment, values)).toMatchObject({
       NODE_ENV: 'production',
       AWS_REGION: region,
@@ -83,12 +82,8 @@ describe.each(CASES)('the environment of $name', ({ region, gateway, events }) =
     });
   });
 
-  it('takes every secret of the gateway from a field of the secret, and no other variable', () => {
-    expect(secrets.map(([name]) => name)).toEqual(Object.keys(SECRET_FIELDS));
-    for (const [name, valueFrom] of secrets) {
-      const field = SECRET_FIELDS[name as keyof typeof SECRET_FIELDS];
-      expect(JSON.stringify(valueFrom)).toMatch(new RegExp(`:${field}::"`));
-    }
+  it('holds no secret of the gateway, which reads them itself', () => {
+    expect(container.Secrets ?? []).toEqual([]);
   });
 
   it("is, for the sweeper, the contract's", () => {

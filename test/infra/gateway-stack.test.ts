@@ -188,13 +188,16 @@ describe.each(CASES)('the gateway of $stageName in $region', ({ region, isFirst,
     const [policy] = resourcesOf(template, 'AWS::IAM::Policy').filter(([id]) => id.startsWith('TaskRole'));
     const { Statement } = policy?.[1].Properties.PolicyDocument as { Statement: readonly Statement[] };
     const actions = [...new Set(Statement.flatMap(({ Action }) => Action))];
-    expect(actions.filter((action) => /^(dynamodb|events|sqs|rds-db):/.test(action)).toSorted()).toEqual([
+    expect(
+      actions.filter((action) => /^(dynamodb|events|sqs|rds-db|secretsmanager):/.test(action)).toSorted(),
+    ).toEqual([
       'dynamodb:GetItem',
       'dynamodb:PutItem',
       'dynamodb:Query',
       'dynamodb:UpdateItem',
       'events:PutEvents',
       'rds-db:connect',
+      'secretsmanager:GetSecretValue',
       'sqs:ChangeMessageVisibility',
       'sqs:DeleteMessage',
       'sqs:ReceiveMessage',
@@ -214,19 +217,34 @@ describe.each(CASES)('the gateway of $stageName in $region', ({ region, isFirst,
     expect(service?.[1].DependsOn).toContain(run?.[0]);
   });
 
-  it(
-    isFirst ? 'makes the secret of the PSP and replicates it' : 'finds the replica of the secret of the PSP',
-    () => {
-      template.resourceCountIs('AWS::SecretsManager::Secret', isFirst ? 1 : 0);
-      template.resourceCountIs('Custom::ReplicaSecretArn', isFirst ? 0 : 1);
-      if (!isFirst) return;
+  const pspSecrets = ['stripe/default', 'braintree/default'].map(
+    (account) => `charge-once/${values.stageName}/psp/${account}`,
+  );
+
+  it(`${isFirst ? 'makes and replicates' : 'does not make'} the secrets of the accounts of PSPs`, () => {
+    template.resourceCountIs('AWS::SecretsManager::Secret', isFirst ? pspSecrets.length : 0);
+    for (const Name of isFirst ? pspSecrets : []) {
       template.hasResourceProperties('AWS::SecretsManager::Secret', {
-        Name: `charge-once/${values.stageName}/psp/stripe`,
+        Name,
         KmsKeyId: Match.anyValue(),
         ReplicaRegions: [{ Region: values.regions[1].region, KmsKeyId: Match.anyValue() }],
       });
-    },
-  );
+    }
+  });
+
+  it('lets the tasks read the secrets of the accounts and no others, and ECS none', () => {
+    const readers = resourcesOf(template, 'AWS::IAM::Policy').flatMap(([id, { Properties }]) => {
+      const { Statement } = Properties.PolicyDocument as { Statement: readonly Statement[] };
+      return Statement.filter(({ Action }) => JSON.stringify(Action).includes('secretsmanager:')).map(
+        ({ Action, Resource }) => ({ id, Action, Resource }),
+      );
+    });
+    const ofTasks = readers.filter(({ id }) => id.startsWith('TaskRole'));
+    expect(ofTasks.map(({ Action }) => Action)).toEqual(['secretsmanager:GetSecretValue']);
+    const named = JSON.stringify(ofTasks[0]?.Resource).match(/secret:[^"]+/g);
+    expect(named).toEqual(pspSecrets.map((name) => `secret:${name}-??????`));
+    expect(readers.filter(({ id }) => id.includes('ExecutionRole'))).toEqual([]);
+  });
 
   it('encrypts its log groups with our key and keeps them for as long as its stage says', () => {
     template.allResourcesProperties('AWS::Logs::LogGroup', {

@@ -228,7 +228,7 @@ describe('the notifications of the simulated Braintree account, read by the offi
       BRAINTREE_PUBLIC_KEY: account.publicKey,
       BRAINTREE_PRIVATE_KEY: account.privateKey,
     });
-    client = new BraintreeClient(account, 'sandbox', simulator.url);
+    client = new BraintreeClient('sandbox', simulator.url);
   });
   afterAll(async () => {
     await simulator.kill();
@@ -237,7 +237,7 @@ describe('the notifications of the simulated Braintree account, read by the offi
   });
 
   async function sale(token: string): Promise<string> {
-    const result = await client.exchange(10_000, (gateway) =>
+    const result = await client.exchange(account, 10_000, (gateway) =>
       gateway.transaction.sale({
         amount: '19.99',
         orderId: randomUUID(),

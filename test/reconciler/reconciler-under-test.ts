@@ -23,6 +23,9 @@ import { createTestQueue, type TestQueue } from '#test/support/test-queue';
 /** As the harness has it. */
 const KEY_RETENTION_MS = 3_600_000;
 const PSP_TIMEOUT_MS = 10_000;
+const BRAINTREE_ACCOUNT = {
+  ...{ merchantId: 'a_merchant', publicKey: 'a_public_key', privateKey: 'a_private_key' },
+};
 
 export interface RunOptions {
   readonly ports?: (ports: ReconciliationPorts) => Partial<ReconciliationPorts>;
@@ -43,8 +46,7 @@ export class ReconcilerUnderTest {
     this.harness = harness;
     this.#queue = queue;
     this.stripe = createStripeClient('sk_test_local', harness.psp.url);
-    const credentials = { merchantId: 'a_merchant', publicKey: 'a_public_key', privateKey: 'a_private_key' };
-    this.braintree = new BraintreeClient(credentials, 'sandbox', harness.psp.url);
+    this.braintree = new BraintreeClient('sandbox', harness.psp.url);
     this.task = harness.task();
     this.#pools = harness.database.urls.map((connectionString) => new Pool({ connectionString, max: 4 }));
   }
@@ -105,7 +107,9 @@ export class ReconcilerUnderTest {
         ),
         new BraintreePspAccount('braintree', {
           exchange: (call) =>
-            this.braintree.exchange(PSP_TIMEOUT_MS, (gateway) => call(gateway, PSP_TIMEOUT_MS)),
+            this.braintree.exchange(BRAINTREE_ACCOUNT, PSP_TIMEOUT_MS, (gateway) =>
+              call(gateway, PSP_TIMEOUT_MS),
+            ),
         }),
       ],
     });
@@ -129,7 +133,7 @@ export class ReconcilerUnderTest {
 
   chargeAtBraintree(key: ChargeKey) {
     const chargeId = chargeIdOf(key);
-    return this.braintree.exchange(PSP_TIMEOUT_MS, (gateway) =>
+    return this.braintree.exchange(BRAINTREE_ACCOUNT, PSP_TIMEOUT_MS, (gateway) =>
       gateway.transaction.sale({
         amount: '19.99',
         orderId: pspKeyOf({ ...key, chargeId }, 'charge'),

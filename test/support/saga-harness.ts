@@ -25,14 +25,14 @@ import {
   resilienceLimits,
   ResilientPaymentServiceProvider,
 } from '#gateway/psp/resilient-payment-service-provider';
-import { createStripeClient } from '#gateway/psp/stripe-client';
-import { StripePaymentServiceProvider } from '#gateway/psp/stripe-payment-service-provider';
 import { ChargeExecutor } from '#gateway/saga/charge-executor';
 import type { SagaPorts, SagaSettings } from '#gateway/saga/saga-ports';
 
 import { SimulatorProcess } from '../psp-simulator/simulator-process.ts';
 import { newKey } from './api-client.ts';
 import { decorated } from './decorated-port.ts';
+import { fixedPspCredentials } from './fixed-psp-credentials.ts';
+import { stripeAt } from './psp-providers.ts';
 import { RecordingLogger } from './recording-logger.ts';
 import { RecordingMetrics } from './recording-metrics.ts';
 import { ShiftedClock } from './shifted-clock.ts';
@@ -193,8 +193,8 @@ export class SagaHarness {
     timeoutMs = SETTINGS.pspTimeoutMs,
   ): PspAccount {
     const { clock, random, logger, metrics } = this;
-    const client = createStripeClient('sk_test_local', simulator.url);
-    const stripe = new StripePaymentServiceProvider(client, timeoutMs, clock, logger);
+    const credentials = fixedPspCredentials({ secretKey: 'sk_test_local', webhookSecrets: [] });
+    const stripe = stripeAt({ apiBase: simulator.url, credentials, timeoutMs, clock, logger, metrics });
     const ports = { clock, random, logger, metrics, pspAccount };
     return {
       pspAccount,

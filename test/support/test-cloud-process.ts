@@ -1,5 +1,6 @@
 import { Guardian } from '#local-cloud/guardian';
 import { startLocalCloud } from '#local-cloud/local-cloud';
+import { localPspSecrets } from '#local-cloud/local-psp-secrets';
 import { ProcessGroup } from '#local-cloud/process-group';
 import { createTemporaryDataFolder, removeDataFolder } from '#local-cloud/temporary-data-folder';
 import type { TestCloud } from './test-cloud.ts';
@@ -49,6 +50,7 @@ try {
       credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
       external: {},
       preferredPorts: {},
+      pspSecrets: localPspSecrets({}),
       pspSimulatorEnvironment: {},
     },
     group,
@@ -58,6 +60,7 @@ try {
     dynamodbEndpoint: cloud.dynamodbEndpoint,
     sqsEndpoint: cloud.sqsEndpoint,
     eventBridgeEndpoint: cloud.eventBridgeEndpoint,
+    secretsManagerEndpoint: cloud.secretsManagerEndpoint,
     pspSimulatorUrl: cloud.pspUrl,
     resources: cloud.resources,
   };

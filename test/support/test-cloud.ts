@@ -8,6 +8,8 @@ const testCloudSchema = z.object({
   dynamodbEndpoint: z.string(),
   sqsEndpoint: z.string(),
   eventBridgeEndpoint: z.string(),
+  /** Holds a secret of the account `default` of each PSP, which the simulator takes. */
+  secretsManagerEndpoint: z.string(),
   /** A simulator of Stripe that all tests share; charges of different tests do not meet. */
   pspSimulatorUrl: z.string(),
   /** What the synthesised templates declare, made on the servers above. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { CONSUMERS } from './events.ts';
+import { pspAccountName, PSP_NAMES } from './psp-accounts.ts';
 import { isLoopback, isUnverifiedDatabase, unverifiedTransports } from './verified-transport.ts';
 
 /**
@@ -21,6 +22,20 @@ const shared = {
   /** SQS queue that carries recovery tickets. */
   RECOVERY_QUEUE_URL: z.url(),
 };
+
+const MOST_PSP_ACCOUNTS = 32;
+
+const pspAccount = z
+  .tuple([z.enum(PSP_NAMES), pspAccountName])
+  .transform(([pspName, account]) => ({ pspName, pspAccount: account }));
+const pspAccounts = z
+  .string()
+  .transform((text) => text.split(',').map((entry) => entry.trim().split('/')))
+  .pipe(z.array(pspAccount).min(1).max(MOST_PSP_ACCOUNTS))
+  .refine(
+    (accounts) => new Set(accounts.map((one) => `${one.pspName}/${one.pspAccount}`)).size === accounts.length,
+    'names an account twice',
+  );
 
 /** A key of the local run that seals payment method tokens. */
 export interface LocalTokenKey {
@@ -67,13 +82,14 @@ export const gatewayEnvironment = z
     DATABASE_POOL_SIZE: z.coerce.number().int().positive().default(16),
     /** Only to reach a Stripe other than Stripe's own, such as the bundled simulator. */
     STRIPE_API_BASE: z.url().optional(),
-    STRIPE_SECRET_KEY: z.string().min(1),
-    /** What Stripe signs its webhooks with; during a rotation both, separated by a comma, the newer one first. */
-    STRIPE_WEBHOOK_SECRET: z.string().min(1),
-    /** An account of Braintree, for the tenants that charge there: all three, or none. */
-    BRAINTREE_MERCHANT_ID: z.string().min(1).optional(),
-    BRAINTREE_PUBLIC_KEY: z.string().min(1).optional(),
-    BRAINTREE_PRIVATE_KEY: z.string().min(1).optional(),
+    /** The accounts of PSPs that charges can be made through: comma-separated, such as `stripe/default`. */
+    PSP_ACCOUNTS: pspAccounts,
+    /** Before an account's name in that of its secret in Secrets Manager: `PREFIX/stripe/default`. */
+    PSP_SECRET_PREFIX: z
+      .string()
+      .regex(/^[\w+=.@-]+(?:\/[\w+=.@-]+)*$/, "must be the beginning of a secret's name"),
+    /** The longest between two reads of a secret: how late a new version is noticed that the PSP does not ask for. */
+    PSP_CREDENTIALS_REFRESH_MS: z.coerce.number().int().min(1_000).max(3_600_000).default(300_000),
     BRAINTREE_ENVIRONMENT: z.enum(['sandbox', 'production']).default('production'),
     /** Only to reach the bundled simulator: must not be set in production. */
     BRAINTREE_API_BASE: z.url().optional(),
@@ -147,32 +163,17 @@ function checkTokenKey(
   }
 }
 
-/** Half an account charges nobody; and what is in production speaks to Braintree's own environments, over HTTPS. */
+/** What is in production speaks to Braintree's own environments, over HTTPS. */
 function checkBraintree(
-  environment: {
-    NODE_ENV: string;
-    BRAINTREE_MERCHANT_ID?: string | undefined;
-    BRAINTREE_PUBLIC_KEY?: string | undefined;
-    BRAINTREE_PRIVATE_KEY?: string | undefined;
-    BRAINTREE_API_BASE?: string | undefined;
-  },
+  { NODE_ENV, BRAINTREE_API_BASE }: { NODE_ENV: string; BRAINTREE_API_BASE?: string | undefined },
   context: z.RefinementCtx,
 ): void {
-  const names = ['BRAINTREE_MERCHANT_ID', 'BRAINTREE_PUBLIC_KEY', 'BRAINTREE_PRIVATE_KEY'] as const;
-  const absent = names.filter((name) => environment[name] === undefined);
-  if (absent.length > 0 && absent.length < names.length) {
-    for (const name of absent) {
-      context.addIssue({
-        code: 'custom',
-        path: [name],
-        message: 'is required with the other two of the account',
-      });
-    }
-  }
-  if (environment.NODE_ENV === 'production' && environment.BRAINTREE_API_BASE !== undefined) {
-    const message = 'must not be set in production';
-    context.addIssue({ code: 'custom', path: ['BRAINTREE_API_BASE'], message });
-  }
+  if (NODE_ENV !== 'production' || BRAINTREE_API_BASE === undefined) return;
+  context.addIssue({
+    code: 'custom',
+    path: ['BRAINTREE_API_BASE'],
+    message: 'must not be set in production',
+  });
 }
 
 export type GatewayEnvironment = z.infer<typeof gatewayEnvironment>;

@@ -16,6 +16,10 @@ export const METRICS = {
   pspCircuitOpened: 'PspCircuitOpened',
   /** A request was refused, or a charge waits, because this task has no such account of the PSP. */
   pspAccountsMissing: 'PspAccountsMissing',
+  /** The credentials of an account could not be read: those that were read before go on being used. */
+  pspCredentialsStale: 'PspCredentialsStale',
+  /** A call that the PSP refused under every version of the credentials. */
+  pspSignInsRefused: 'PspSignInsRefused',
   expiredLeasesFound: 'ExpiredLeasesFound',
   /** A sealed payment method that will never open. */
   payloadsUnreadable: 'PayloadsUnreadable',

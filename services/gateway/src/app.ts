@@ -1,6 +1,5 @@
 import type { GatewayEnvironment } from '#contract/environment';
 import { GAUGES, METRICS } from '#contract/metrics';
-import { DEFAULT_PSP_ACCOUNT } from '#contract/psp-accounts';
 import type { RecoveryTicket } from '#contract/recovery-ticket';
 
 import { EventBridgeEventPublisher } from './events/eventbridge-event-publisher.ts';
@@ -25,15 +24,24 @@ import { taskTracing } from './platform/task-tracing.ts';
 import { tracedSagaPorts } from './platform/traced-saga-ports.ts';
 import { SystemClock } from './platform/system-clock.ts';
 import { SystemRandom } from './platform/system-random.ts';
+import { BraintreeClient } from './psp/braintree-client.ts';
+import type { BraintreeCredentials } from './psp/braintree-credentials.ts';
+import { isBraintreeRefusal } from './psp/braintree-failure.ts';
 import { FixedPspDirectory, type PspAccount } from './psp/fixed-psp-directory.ts';
-import type { PspDirectory } from './psp/psp-directory.ts';
-import { BraintreeClient, type BraintreeCredentials } from './psp/braintree-client.ts';
 import { BraintreePaymentServiceProvider } from './psp/braintree-payment-service-provider.ts';
+import type { PaymentServiceProvider } from './psp/payment-service-provider.ts';
+import { PspAccounts } from './psp/psp-accounts.ts';
+import type { PspCredentials } from './psp/psp-credentials.ts';
+import type { PspDirectory } from './psp/psp-directory.ts';
+import { PspSignIn } from './psp/psp-sign-in.ts';
 import {
   resilienceLimits,
   ResilientPaymentServiceProvider,
 } from './psp/resilient-payment-service-provider.ts';
+import { SecretsManagerSecretSource } from './psp/secrets-manager-secret-source.ts';
 import { createStripeClient } from './psp/stripe-client.ts';
+import type { StripeCredentials } from './psp/stripe-credentials.ts';
+import { isStripeRefusal } from './psp/stripe-failure.ts';
 import { StripePaymentServiceProvider } from './psp/stripe-payment-service-provider.ts';
 import { RecoveryWorker, type ResumeResult } from './recovery/recovery-worker.ts';
 import { SqsRecoveryTicketSender } from './recovery/sqs-recovery-ticket-sender.ts';
@@ -43,8 +51,8 @@ import { EncryptionSdkPayloadSealer } from './sealing/encryption-sdk-payload-sea
 import { KmsTokenKeyring } from './sealing/kms-token-keyring.ts';
 import { localKeyring } from './sealing/local-token-keyring.ts';
 import { DynamoTenantDirectory } from './tenants/dynamo-tenant-directory.ts';
+import { braintreeWebhookAccounts, stripeWebhookSecrets } from './webhooks/account-webhook-secrets.ts';
 import { BraintreeWebhookParser } from './webhooks/braintree-webhook-parser.ts';
-import { commaSeparatedSecrets } from './webhooks/comma-separated-secrets.ts';
 import { DynamoWebhookEventLog } from './webhooks/dynamo-webhook-event-log.ts';
 import { StripeWebhookParser } from './webhooks/stripe-webhook-parser.ts';
 import type { WebhookEventLog } from './webhooks/webhook-event-log.ts';
@@ -79,6 +87,7 @@ export interface Gateway {
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { environment } = options;
   const parts = buildParts(options);
+  await parts.pspAccounts.start();
   const executor = new ChargeExecutor(parts.ports, { maximumInFlight: environment.MAX_CHARGES_IN_FLIGHT });
   const { clock, random, logger, metrics, ledger, tracing } = parts.ports;
   metrics.gauge(GAUGES.chargesInFlight, () => executor.chargesInFlight);
@@ -88,7 +97,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     gate,
     ledger,
     tenants: parts.tenants,
-    ...webhooksOf(parts, environment),
+    ...webhooksOf(parts),
     readiness: { isReady: () => !executor.isStopping },
     clock,
     random,
@@ -149,6 +158,7 @@ interface GatewayParts {
   readonly ports: SagaPorts;
   readonly tenants: DynamoTenantDirectory;
   readonly webhookEvents: WebhookEventLog;
+  readonly pspAccounts: PspAccounts;
   readonly aws: AwsClients;
   /** Closes what the ports hold open. */
   close(): Promise<void>;
@@ -177,6 +187,7 @@ function buildParts({ environment, task, decoratePorts }: GatewayOptions): Gatew
     traceHeader,
   });
   const tokenKeys = tokenKeysOf(environment);
+  const pspAccounts = pspAccountsOf(environment, aws, { clock, random, logger, metrics, tracing });
   const { CHECKPOINTS_TABLE: checkpointsTable, LEDGER_TABLE: ledgerTable } = environment;
   const ports: SagaPorts = {
     keyStore: new AuroraKeyStore({ pools, shardMap: new StaticShardMap(pools.length), clock, random }),
@@ -189,7 +200,7 @@ function buildParts({ environment, task, decoratePorts }: GatewayOptions): Gatew
       },
     }),
     ledger: new DynamoLedger(requests, ledgerTable),
-    psps: pspsOf(environment, { clock, random, logger, metrics, tracing }),
+    psps: pspsOf(environment, pspAccounts, { clock, random, logger, metrics, tracing }),
     events,
     tickets: new SqsRecoveryTicketSender(aws.sqs, environment.RECOVERY_QUEUE_URL, traceHeader),
     clock,
@@ -208,8 +219,10 @@ function buildParts({ environment, task, decoratePorts }: GatewayOptions): Gatew
       region,
       clock,
     }),
+    pspAccounts,
     aws,
     close: async () => {
+      pspAccounts.close();
       await events.close();
       await Promise.all(pools.map((pool) => pool.end()));
       aws.destroy();
@@ -245,62 +258,66 @@ function sagaSettings(environment: GatewayEnvironment): SagaSettings {
 
 type PspPorts = Pick<SagaPorts, 'clock' | 'random' | 'logger' | 'metrics' | 'tracing'>;
 
-/** The accounts of PSPs that this task can charge through. */
-function pspsOf(environment: GatewayEnvironment, ports: PspPorts): PspDirectory {
-  const psps = [stripe(environment, ports), braintree(environment, ports)];
-  const accounts = psps.flatMap((psp): PspAccount[] =>
-    psp === undefined ? [] : [{ pspAccount: DEFAULT_PSP_ACCOUNT, psp }],
-  );
-  return new FixedPspDirectory(accounts);
+/** The accounts of PSPs that this task can charge through, with what signs in there. */
+function pspAccountsOf(environment: GatewayEnvironment, aws: AwsClients, ports: PspPorts): PspAccounts {
+  return new PspAccounts({
+    ...ports,
+    accounts: environment.PSP_ACCOUNTS,
+    secretPrefix: environment.PSP_SECRET_PREFIX,
+    refreshMs: environment.PSP_CREDENTIALS_REFRESH_MS,
+    source: new SecretsManagerSecretSource(aws.secretsManager),
+  });
+}
+
+/** What charges through each account: with a circuit and a bulkhead of its own. */
+function pspsOf(environment: GatewayEnvironment, accounts: PspAccounts, ports: PspPorts): PspDirectory {
+  const limits = resilienceLimits(environment.PSP_TIMEOUT_MS);
+  const account = (pspAccount: string, psp: PaymentServiceProvider): PspAccount => ({
+    pspAccount,
+    psp: new ResilientPaymentServiceProvider(psp, limits, { ...ports, pspAccount }),
+  });
+  return new FixedPspDirectory([
+    ...[...accounts.stripe].map(([name, credentials]) =>
+      account(name, stripe(environment, credentials, ports)),
+    ),
+    ...[...accounts.braintree].map(([name, credentials]) =>
+      account(name, braintree(environment, credentials, ports)),
+    ),
+  ]);
+}
+
+function stripe(
+  { PSP_TIMEOUT_MS: timeoutMs, STRIPE_API_BASE: apiBase }: GatewayEnvironment,
+  credentials: PspCredentials<StripeCredentials>,
+  ports: PspPorts,
+): StripePaymentServiceProvider {
+  const client = createStripeClient(undefined, apiBase);
+  const options = { ...ports, pspName: 'stripe', credentials, timeoutMs, isRefusal: isStripeRefusal };
+  return new StripePaymentServiceProvider({ ...ports, stripe: client, signIn: new PspSignIn(options) });
 }
 
 function braintree(
-  environment: GatewayEnvironment,
+  { PSP_TIMEOUT_MS: timeoutMs, BRAINTREE_ENVIRONMENT, BRAINTREE_API_BASE }: GatewayEnvironment,
+  credentials: PspCredentials<BraintreeCredentials>,
   ports: PspPorts,
-): ResilientPaymentServiceProvider | undefined {
-  const credentials = braintreeCredentials(environment);
-  if (credentials === undefined) return undefined;
-  const { BRAINTREE_ENVIRONMENT: environmentName, BRAINTREE_API_BASE: apiBase } = environment;
-  const { PSP_TIMEOUT_MS: timeoutMs } = environment;
-  const client = new BraintreeClient(credentials, environmentName, apiBase);
-  const provider = new BraintreePaymentServiceProvider(client, timeoutMs, ports.clock, ports.logger);
-  return new ResilientPaymentServiceProvider(provider, resilienceLimits(timeoutMs), {
-    ...ports,
-    pspAccount: DEFAULT_PSP_ACCOUNT,
-  });
-}
-
-/** The contract sees to it that all three are there, or none. */
-function braintreeCredentials(environment: GatewayEnvironment): BraintreeCredentials | undefined {
-  const { BRAINTREE_MERCHANT_ID: merchantId, BRAINTREE_PUBLIC_KEY: publicKey } = environment;
-  const { BRAINTREE_PRIVATE_KEY: privateKey } = environment;
-  if (merchantId === undefined || publicKey === undefined || privateKey === undefined) return undefined;
-  return { merchantId, publicKey, privateKey };
-}
-
-function stripe(environment: GatewayEnvironment, ports: PspPorts): ResilientPaymentServiceProvider {
-  const { PSP_TIMEOUT_MS: timeoutMs, STRIPE_SECRET_KEY: secretKey, STRIPE_API_BASE: apiBase } = environment;
-  const client = createStripeClient(secretKey, apiBase);
-  const provider = new StripePaymentServiceProvider(client, timeoutMs, ports.clock, ports.logger);
-  return new ResilientPaymentServiceProvider(provider, resilienceLimits(timeoutMs), {
-    ...ports,
-    pspAccount: DEFAULT_PSP_ACCOUNT,
-  });
+): BraintreePaymentServiceProvider {
+  const client = new BraintreeClient(BRAINTREE_ENVIRONMENT, BRAINTREE_API_BASE);
+  const options = { ...ports, pspName: 'braintree', credentials, timeoutMs, isRefusal: isBraintreeRefusal };
+  return new BraintreePaymentServiceProvider(client, new PspSignIn(options), ports.logger);
 }
 
 /** What receives webhooks: it can read the stores of charges, and ask for a charge to be looked at. */
-function webhooksOf(
-  { ports, webhookEvents }: GatewayParts,
-  environment: GatewayEnvironment,
-): Pick<HttpAppDependencies, 'stripeWebhooks' | 'braintreeWebhooks' | 'webhookHandler'> {
-  const secrets = commaSeparatedSecrets(environment.STRIPE_WEBHOOK_SECRET);
-  const credentials = braintreeCredentials(environment);
-  const braintreeAccounts =
-    credentials === undefined ? [] : [{ ...credentials, pspAccount: DEFAULT_PSP_ACCOUNT }];
+function webhooksOf({
+  ports,
+  webhookEvents,
+  pspAccounts,
+}: GatewayParts): Pick<HttpAppDependencies, 'stripeWebhooks' | 'braintreeWebhooks' | 'webhookHandler'> {
   return {
-    stripeWebhooks: new StripeWebhookParser({ secrets, clock: ports.clock }),
+    stripeWebhooks: new StripeWebhookParser({
+      ...{ secrets: stripeWebhookSecrets(pspAccounts.stripe), clock: ports.clock },
+    }),
     // Without an account of Braintree no signature is one.
-    braintreeWebhooks: new BraintreeWebhookParser({ current: () => Promise.resolve(braintreeAccounts) }),
+    braintreeWebhooks: new BraintreeWebhookParser(braintreeWebhookAccounts(pspAccounts.braintree)),
     webhookHandler: new WebhookHandler({ ...ports, log: webhookEvents }),
   };
 }

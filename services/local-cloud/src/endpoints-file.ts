@@ -22,6 +22,9 @@ const endpoints = z.object({
   sqsEndpoint: z.string(),
   s3Endpoint: z.string(),
   eventBridgeEndpoint: z.string(),
+  secretsManagerEndpoint: z.string(),
+  /** Before an account's name in that of its secret, such as `…/stripe/default`. */
+  pspSecretPrefix: z.string(),
   pspUrl: z.string(),
   /** Shows the traces of the run; absent where they go to a collector of somebody's own. */
   tracesUrl: z.string().optional(),

@@ -10,8 +10,10 @@ import { preparePostgresHome } from './postgres-home.ts';
 import type { ProcessGroup } from './process-group.ts';
 import { pspSimulator } from './psp-simulator.ts';
 import { queueEmulator } from './queue-emulator.ts';
+import { type PspSecretSeed, seedPspSecrets } from './psp-secret-seeds.ts';
 import { replaceFile } from './replace-file.ts';
 import type { ResourceDefinitions } from './resource-definitions.ts';
+import { secretsManager } from './secrets-manager.ts';
 import { resourcesOfTemplates } from './templates/resources-of-templates.ts';
 import { stageTemplates } from './templates/stage-templates.ts';
 
@@ -25,6 +27,7 @@ export interface ExternalServers {
   readonly sqsEndpoint?: string | undefined;
   readonly s3Endpoint?: string | undefined;
   readonly eventBridgeEndpoint?: string | undefined;
+  readonly secretsManagerEndpoint?: string | undefined;
   readonly pspUrl?: string | undefined;
 }
 
@@ -42,6 +45,8 @@ export interface LocalCloudOptions {
   readonly external: ExternalServers;
   /** Ports of a former run by the name of the part, taken again where they are free. */
   readonly preferredPorts: Readonly<Record<string, number>>;
+  /** What signs in at the accounts of PSPs; each becomes a secret. */
+  readonly pspSecrets: readonly PspSecretSeed[];
   /** What the PSP simulator takes from the environment besides its address and its file. */
   readonly pspSimulatorEnvironment: Readonly<Record<string, string | undefined>>;
 }
@@ -54,6 +59,7 @@ export interface LocalCloud {
   readonly sqsEndpoint: string;
   readonly s3Endpoint: string;
   readonly eventBridgeEndpoint: string;
+  readonly secretsManagerEndpoint: string;
   readonly pspUrl: string;
   readonly queueUrls: ReadonlyMap<string, string>;
   /** Where the PostgreSQL data is instead of the data folder; absent: in it. */
@@ -86,14 +92,17 @@ export async function startLocalCloud(options: LocalCloudOptions, group: Process
   // The servers start while the templates are made.
   const reading = readResources(options, group);
   const parts = { options, group, choosePort, resources: reading };
-  const [resources, databases, dynamodbEndpoint, queueUrls, eventBridgeEndpoint, pspUrl] = await settleAll([
+  const started = await settleAll([
     reading,
     startDatabases(parts),
     startDynamodb(parts),
     startQueuesAndBucket(parts, { queuesPort, sqsEndpoint, s3Endpoint }),
     startEventBus(parts, sqsEndpoint),
+    startSecretsManager(parts),
     startPsp(parts),
   ]);
+  const [resources, databases, dynamodbEndpoint, queueUrls, ...others] = started;
+  const [eventBridgeEndpoint, secretsManagerEndpoint, pspUrl] = others;
   return {
     resources,
     ...databases,
@@ -101,6 +110,7 @@ export async function startLocalCloud(options: LocalCloudOptions, group: Process
     sqsEndpoint,
     s3Endpoint,
     eventBridgeEndpoint,
+    secretsManagerEndpoint,
     pspUrl,
     queueUrls,
     ports: Object.fromEntries(ports),
@@ -186,6 +196,19 @@ async function startEventBus(
     eventBus({ name: 'event-bus', port, definitionFile, sqsEndpoint, region: options.region }),
   );
   return `http://127.0.0.1:${port}`;
+}
+
+async function startSecretsManager({ options, group, choosePort, resources }: Parts): Promise<string> {
+  let endpoint = options.external.secretsManagerEndpoint;
+  if (endpoint === undefined) {
+    const port = await choosePort('secrets-manager');
+    const storage = options.inMemory ? {} : { dataFile: path.join(options.dataDir, 'secrets.json') };
+    await group.start(secretsManager({ name: 'secrets-manager', port, region: options.region, ...storage }));
+    endpoint = `http://127.0.0.1:${port}`;
+  }
+  const { pspSecretPrefix } = (await resources).names;
+  await seedPspSecrets(address(options, endpoint), pspSecretPrefix, options.pspSecrets);
+  return endpoint;
 }
 
 async function startPsp({ options, group, choosePort }: Parts): Promise<string> {

@@ -34,11 +34,26 @@ const localRunEnvironment = z
     AWS_ENDPOINT_URL_SQS: z.url().optional(),
     AWS_ENDPOINT_URL_S3: z.url().optional(),
     AWS_ENDPOINT_URL_EVENTBRIDGE: z.url().optional(),
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: z.url().optional(),
     /** A collector of traces to use in the place of the one that shows them. */
     OTEL_EXPORTER_OTLP_ENDPOINT: gateway.OTEL_EXPORTER_OTLP_ENDPOINT,
     STRIPE_API_BASE: gateway.STRIPE_API_BASE,
-    STRIPE_SECRET_KEY: gateway.STRIPE_SECRET_KEY.default('sk_test_local'),
-    STRIPE_WEBHOOK_SECRET: gateway.STRIPE_WEBHOOK_SECRET.default('whsec_local'),
+    PSP_ACCOUNTS: gateway.PSP_ACCOUNTS.optional(),
+    /** What the secrets of the accounts `default` are to hold; absent: what they hold, or what the simulator takes. */
+    STRIPE_SECRET_KEY: z
+      .string()
+      .regex(/^(?:sk|rk)_\w+$/, 'must begin with sk_ or rk_')
+      .optional(),
+    /** Several are separated by a comma. */
+    STRIPE_WEBHOOK_SECRET: z
+      .string()
+      .transform((text) => text.split(',').map((secret) => secret.trim()))
+      .pipe(z.array(z.string().regex(/^whsec_\S+$/, 'must begin with whsec_')).min(1))
+      .optional(),
+    /** An account of Braintree: all three, or none. */
+    BRAINTREE_MERCHANT_ID: z.string().optional(),
+    BRAINTREE_PUBLIC_KEY: z.string().optional(),
+    BRAINTREE_PRIVATE_KEY: z.string().optional(),
     LEASE_MS: gateway.LEASE_MS.unwrap().default(15_000),
     PSP_TIMEOUT_MS: gateway.PSP_TIMEOUT_MS.unwrap().default(4_000),
     DUPLICATE_WAIT_MS: gateway.DUPLICATE_WAIT_MS.unwrap().default(10_000),
@@ -46,9 +61,24 @@ const localRunEnvironment = z
     STOP_TIMEOUT_MS: gateway.STOP_TIMEOUT_MS.unwrap().default(10_000),
     SWEEP_INTERVAL_MS: localSweeperEnvironment.shape.SWEEP_INTERVAL_MS.default(1_000),
   })
-  .superRefine(checkLease);
+  .superRefine(checkLease)
+  .superRefine(checkBraintreeAccount);
 
 export type LocalRunEnvironment = z.infer<typeof localRunEnvironment>;
+
+/** Half an account charges nobody. */
+function checkBraintreeAccount(
+  environment: Readonly<Record<string, unknown>>,
+  context: z.RefinementCtx,
+): void {
+  const names = ['BRAINTREE_MERCHANT_ID', 'BRAINTREE_PUBLIC_KEY', 'BRAINTREE_PRIVATE_KEY'];
+  const absent = names.filter((name) => environment[name] === undefined);
+  if (absent.length === names.length) return;
+  for (const name of absent) {
+    const message = 'is required with the other two of the account';
+    context.addIssue({ code: 'custom', path: [name], message });
+  }
+}
 
 /**
  * Reads the environment of the local run; a variable that is set to nothing counts as not set.

@@ -8,6 +8,7 @@ import { Guardian } from './guardian.ts';
 import { type LocalCloud, startLocalCloud } from './local-cloud.ts';
 import { consoleUrl, localConsole, type LocalConsole } from './local-console.ts';
 import { type LocalRunEnvironment, passThrough } from './local-run-environment.ts';
+import { localPspSecrets } from './local-psp-secrets.ts';
 import { levelNumber, parseLogLine } from './log-line.ts';
 import { ProcessGroup } from './process-group.ts';
 import { type ProcessRegistry, writeProcessRegistry } from './process-registry.ts';
@@ -197,13 +198,15 @@ export class LocalRun {
           sqsEndpoint: environment.AWS_ENDPOINT_URL_SQS,
           s3Endpoint: environment.AWS_ENDPOINT_URL_S3,
           eventBridgeEndpoint: environment.AWS_ENDPOINT_URL_EVENTBRIDGE,
+          secretsManagerEndpoint: environment.AWS_ENDPOINT_URL_SECRETS_MANAGER,
           pspUrl: environment.STRIPE_API_BASE,
         },
         preferredPorts: folder.formerPorts,
+        pspSecrets: localPspSecrets(environment),
         pspSimulatorEnvironment: {
           ...passThrough(PSP_SIMULATOR_SETTINGS, outer),
           WEBHOOK_URL: `http://127.0.0.1:${environment.PORT}/v1/webhooks/stripe`,
-          WEBHOOK_SECRET: environment.STRIPE_WEBHOOK_SECRET.split(',')[0]?.trim(),
+          WEBHOOK_SECRET: environment.STRIPE_WEBHOOK_SECRET?.[0],
           BRAINTREE_WEBHOOK_URL: `http://127.0.0.1:${environment.PORT}/v1/webhooks/braintree`,
         },
       },
@@ -305,6 +308,8 @@ export class LocalRun {
       sqsEndpoint: cloud.sqsEndpoint,
       s3Endpoint: cloud.s3Endpoint,
       eventBridgeEndpoint: cloud.eventBridgeEndpoint,
+      secretsManagerEndpoint: cloud.secretsManagerEndpoint,
+      pspSecretPrefix: names.pspSecretPrefix,
       pspUrl: cloud.pspUrl,
       ...(this.#traces === undefined ? {} : { tracesUrl: this.#traces.url }),
       tables: {

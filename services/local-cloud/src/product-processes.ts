@@ -8,6 +8,7 @@ import {
 import { CONSUMERS, type Consumer } from '#contract/events';
 import type { LocalCloud } from './local-cloud.ts';
 import { passThrough, type LocalRunEnvironment } from './local-run-environment.ts';
+import { localPspSecrets } from './local-psp-secrets.ts';
 import { levelNumber, parseLogLine } from './log-line.ts';
 import type { ProcessDefinition } from './supervised-process.ts';
 
@@ -28,6 +29,8 @@ export interface ProductSettings {
 /** The task ends by itself before; what is left then is killed. */
 const STOP_MARGIN_MS = 2_000;
 const READY_WITHIN_MS = 30_000;
+/** So that a person who rotates a key here sees it soon. */
+const PSP_CREDENTIALS_REFRESH_MS = 10_000;
 
 const root = new URL('../../../', import.meta.url);
 const script = (relativePath: string): string => fileURLToPath(new URL(relativePath, root));
@@ -45,6 +48,7 @@ export function gatewayTask(name: string, settings: ProductSettings): ProcessDef
     environment: {
       // All of them: one charge after another is looked at.
       TRACE_SAMPLE_RATIO: '1',
+      PSP_CREDENTIALS_REFRESH_MS: String(PSP_CREDENTIALS_REFRESH_MS),
       ...passThrough(Object.keys(gatewayEnvironment.shape), outer),
       ...sharedEnvironment(settings),
       PORT: String(run.PORT),
@@ -57,10 +61,12 @@ export function gatewayTask(name: string, settings: ProductSettings): ProcessDef
       EVENT_BUS_NAME: eventBus.name,
       OTEL_EXPORTER_OTLP_ENDPOINT: settings.tracesEndpoint,
       STRIPE_API_BASE: cloud.pspUrl,
-      ...(run.STRIPE_API_BASE === undefined ? simulatedBraintree(cloud.pspUrl) : {}),
+      ...simulatedBraintree(settings),
+      PSP_ACCOUNTS: localPspSecrets(run)
+        .map(({ pspName, pspAccount }) => `${pspName}/${pspAccount}`)
+        .join(','),
+      PSP_SECRET_PREFIX: names.pspSecretPrefix,
       TOKEN_SEALING_KEYS: settings.tokenSealingKeys,
-      STRIPE_SECRET_KEY: run.STRIPE_SECRET_KEY,
-      STRIPE_WEBHOOK_SECRET: run.STRIPE_WEBHOOK_SECRET,
       LEASE_MS: String(run.LEASE_MS),
       PSP_TIMEOUT_MS: String(run.PSP_TIMEOUT_MS),
       DUPLICATE_WAIT_MS: String(run.DUPLICATE_WAIT_MS),
@@ -75,14 +81,10 @@ export function gatewayTask(name: string, settings: ProductSettings): ProcessDef
   };
 }
 
-/** The bundled simulator is Braintree as well, and takes every key. */
-function simulatedBraintree(pspUrl: string): Record<string, string> {
-  return {
-    BRAINTREE_API_BASE: pspUrl,
-    BRAINTREE_MERCHANT_ID: 'local_merchant',
-    BRAINTREE_PUBLIC_KEY: 'local_public_key',
-    BRAINTREE_PRIVATE_KEY: 'local_private_key',
-  };
+/** The bundled simulator is Braintree as well, unless a person has an account there. */
+function simulatedBraintree({ run, cloud }: ProductSettings): Record<string, string> {
+  const isSimulated = run.STRIPE_API_BASE === undefined && run.BRAINTREE_MERCHANT_ID === undefined;
+  return isSimulated ? { BRAINTREE_API_BASE: cloud.pspUrl } : {};
 }
 
 /** The sweeper as a process with a timer; in AWS it is a Lambda with a schedule. */
@@ -185,6 +187,7 @@ function sharedEnvironment({
     AWS_ENDPOINT_URL_SQS: cloud.sqsEndpoint,
     AWS_ENDPOINT_URL_S3: cloud.s3Endpoint,
     AWS_ENDPOINT_URL_EVENTBRIDGE: cloud.eventBridgeEndpoint,
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: cloud.secretsManagerEndpoint,
     RECOVERY_QUEUE_URL: cloud.queueUrls.get(cloud.resources.names.recoveryQueue),
     DATABASE_URLS: cloud.databaseUrls.join(','),
   };

@@ -35,6 +35,8 @@ export interface ResourceNames {
   readonly webhookEventsTable: string;
   readonly recoveryQueue: string;
   readonly consumerQueues: Readonly<Record<Consumer, string>>;
+  /** Before an account's name in that of its secret. */
+  readonly pspSecretPrefix: string;
   readonly auditBucket: string;
   /** Gets what the archiver cannot archive. */
   readonly auditFailureQueue: string;

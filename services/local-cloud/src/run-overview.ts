@@ -16,6 +16,7 @@ export function overviewLines(endpoints: Endpoints, sweepIntervalMs: number): st
     line('SQS', endpoints.sqsEndpoint, 'queues'),
     line('S3', endpoints.s3Endpoint, 'queues'),
     line('EventBridge', endpoints.eventBridgeEndpoint, 'event-bus'),
+    line('Secrets Manager', endpoints.secretsManagerEndpoint, 'secrets-manager'),
     line('PSP', endpoints.pspUrl, 'psp-simulator'),
     ...(endpoints.tracesUrl === undefined
       ? []

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { z } from 'zod';
 
+import type { AcceptedKeys } from './accepted-keys.ts';
 import {
   SETTLEMENT_DECLINED,
   type BraintreeTransaction,
@@ -60,12 +61,19 @@ interface BraintreeCall {
 /** The part of Braintree's server API that the official package speaks for sales, as `psp-simulator/README.md` says. */
 export class BraintreeApi {
   readonly transactions: BraintreeTransactions;
+  readonly publicKeys: AcceptedKeys;
   readonly #clock: SimulatorClock;
   readonly #slowMs: number;
   #fault: GlobalFault = NO_FAULT;
 
-  constructor(transactions: BraintreeTransactions, clock: SimulatorClock, slowMs: number) {
+  constructor(
+    transactions: BraintreeTransactions,
+    publicKeys: AcceptedKeys,
+    clock: SimulatorClock,
+    slowMs: number,
+  ) {
     this.transactions = transactions;
+    this.publicKeys = publicKeys;
     this.#clock = clock;
     this.#slowMs = slowMs;
   }
@@ -79,7 +87,7 @@ export class BraintreeApi {
     if (this.#fault.mode !== 'none' && Math.random() < this.#fault.rate) return faulted(this.#fault.mode);
     const [, merchantId, rest = ''] = /^\/merchants\/([^/]+)\/transactions(\/.*)?$/.exec(call.path) ?? [];
     if (merchantId === undefined) return { kind: 'answer', status: 404, body: '' };
-    if (!/^Basic .+/.test(call.authorization ?? '')) return { kind: 'answer', status: 401, body: '' };
+    if (!this.#isSignedIn(call)) return { kind: 'answer', status: 401, body: '' };
     const [, id = '', action] = /^\/([^/]+)(?:\/(void|refund))?$/.exec(rest) ?? [];
     switch (`${call.method} ${id === '' || SEARCHES.includes(id) ? rest : (action ?? ':id')}`) {
       case 'POST ':
@@ -97,6 +105,13 @@ export class BraintreeApi {
       default:
         return { kind: 'answer', status: 404, body: '' };
     }
+  }
+
+  #isSignedIn({ authorization }: BraintreeCall): boolean {
+    const [, encoded] = /^Basic (.+)$/.exec(authorization ?? '') ?? [];
+    if (encoded === undefined) return false;
+    const [publicKey = ''] = Buffer.from(encoded, 'base64').toString('utf8').split(':');
+    return this.publicKeys.accepts(publicKey);
   }
 
   async #sale(asked: z.infer<typeof sale>['transaction']): Promise<BraintreeReply> {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import type { AcceptedKeys } from './accepted-keys.ts';
 import type { BraintreeApi } from './braintree-api.ts';
 import { globalFault } from './global-fault.ts';
 import type { PaymentIntentRecord } from './payment-records.ts';
@@ -9,7 +10,11 @@ import { WEBHOOK_MODES } from './webhook-mode.ts';
 
 const clockShift = z.strictObject({ advanceMs: z.number().int().min(0) });
 const webhookMode = z.strictObject({ mode: z.enum(WEBHOOK_MODES) });
-const secretKey = z.strictObject({ secretKey: z.string().min(1) });
+/** Of Stripe, or of Braintree. */
+const key = z.union([
+  z.strictObject({ secretKey: z.string().min(1) }),
+  z.strictObject({ publicKey: z.string().min(1) }),
+]);
 
 /** The metadata by which the gateway marks whose a PaymentIntent is. */
 const TENANT_METADATA = 'charge_once_tenant';
@@ -65,11 +70,9 @@ export class ControlApi {
         clock.advance(clockShift.parse(body).advanceMs);
         return { status: 200, body: { nowEpochMs: clock.nowEpochMs() } };
       case 'POST /_control/revoke':
-        this.#api.revoke(secretKey.parse(body).secretKey);
-        return { status: 200, body: {} };
+        return this.#forKey(body, (keys, named) => keys.revoke(named));
       case 'POST /_control/restore':
-        this.#api.restore(secretKey.parse(body).secretKey);
-        return { status: 200, body: {} };
+        return this.#forKey(body, (keys, named) => keys.issue(named));
       default:
         return { status: 404, body: { error: `no control call ${method} ${path}` } };
     }
@@ -80,6 +83,13 @@ export class ControlApi {
     const settled = this.braintree.transactions.settleAll();
     this.#account.braintreeWebhooks?.send(settled);
     return settled.length;
+  }
+
+  #forKey(body: unknown, change: (keys: AcceptedKeys, named: string) => void): ControlReply {
+    const named = key.parse(body);
+    if ('secretKey' in named) change(this.#account.secretKeys, named.secretKey);
+    else change(this.braintree.publicKeys, named.publicKey);
+    return { status: 200, body: {} };
   }
 
   /** Filtered by `tenant`, by `id`, or by any metadata as `metadata.KEY=VALUE`. */

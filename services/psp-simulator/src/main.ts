@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 
 import { z } from 'zod';
 
+import { AcceptedKeys } from './accepted-keys.ts';
 import { BraintreeApi } from './braintree-api.ts';
 import { BraintreeTransactions, type BraintreeTransaction } from './braintree-transactions.ts';
 import { BraintreeWebhooks } from './braintree-webhooks.ts';
@@ -15,12 +16,19 @@ import { WEBHOOK_MODES } from './webhook-mode.ts';
 import { Webhooks } from './webhooks.ts';
 
 const milliseconds = z.coerce.number().int().min(0);
+const keys = z
+  .string()
+  .transform((text) => text.split(',').filter((key) => key !== ''))
+  .optional();
 const environment = z
   .object({
     PORT: z.coerce.number().int().min(0).max(65_535).default(0),
     HOST: z.string().default('127.0.0.1'),
     /** Journal of everything that happened; a restart on the same file continues. Absent: in memory only. */
     DATA_FILE: z.string().min(1).optional(),
+    /** Comma-separated keys that sign in at Stripe's API, and public keys that do at Braintree's; absent: all of them. */
+    SECRET_KEYS: keys,
+    PUBLIC_KEYS: keys,
     /** How far search runs behind. */
     SEARCH_LAG_MS: milliseconds.default(1000),
     SLOW_MS: milliseconds.default(2000),
@@ -70,7 +78,8 @@ const braintreeWebhooks =
       });
 const server = createSimulatorServer({
   ...{ store, clock, slowMs, processingMs },
-  braintree: new BraintreeApi(transactions, clock, slowMs),
+  braintree: new BraintreeApi(transactions, new AcceptedKeys(environment.PUBLIC_KEYS), clock, slowMs),
+  secretKeys: new AcceptedKeys(environment.SECRET_KEYS),
   ...(webhooks === undefined ? {} : { webhooks }),
   ...(braintreeWebhooks === undefined ? {} : { braintreeWebhooks }),
 });

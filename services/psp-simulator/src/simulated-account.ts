@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 
+import type { AcceptedKeys } from './accepted-keys.ts';
 import type { BraintreeApi } from './braintree-api.ts';
 import type { BraintreeWebhooks } from './braintree-webhooks.ts';
 import type { PaymentStore } from './payment-store.ts';
@@ -10,6 +11,8 @@ import type { Webhooks } from './webhooks.ts';
 export interface SimulatedAccount {
   readonly store: PaymentStore;
   readonly braintree: BraintreeApi;
+  /** Of Stripe's API. */
+  readonly secretKeys: AcceptedKeys;
   readonly clock: SimulatorClock;
   /** How long `pm_sim_slow` takes. */
   readonly slowMs: number;

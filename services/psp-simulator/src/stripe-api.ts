@@ -35,7 +35,6 @@ export type ApiReply =
 export class StripeApi {
   readonly #account: SimulatedAccount;
   readonly #inProgress = new Set<string>();
-  readonly #revokedKeys = new Set<string>();
   #fault = NO_FAULT;
 
   constructor(account: SimulatedAccount) {
@@ -44,14 +43,6 @@ export class StripeApi {
 
   setFault(fault: GlobalFault): void {
     this.#fault = fault;
-  }
-
-  revoke(secretKey: string): void {
-    this.#revokedKeys.add(secretKey);
-  }
-
-  restore(secretKey: string): void {
-    this.#revokedKeys.delete(secretKey);
   }
 
   async handle(request: ApiRequest): Promise<ApiReply> {
@@ -99,7 +90,7 @@ export class StripeApi {
     if (secretKey === undefined) {
       throw unauthorized('You did not provide an API key.');
     }
-    if (!secretKey.startsWith('sk_test_') || this.#revokedKeys.has(secretKey)) {
+    if (!secretKey.startsWith('sk_test_') || !this.#account.secretKeys.accepts(secretKey)) {
       throw unauthorized(`Invalid API Key provided: ${secretKey.slice(0, 8)}****`);
     }
   }

@@ -3,12 +3,14 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 
-import { BraintreeClient } from '#gateway/psp/braintree-client';
-import { BraintreePaymentServiceProvider } from '#gateway/psp/braintree-payment-service-provider';
+import type { BraintreePaymentServiceProvider } from '#gateway/psp/braintree-payment-service-provider';
 import { pspKeyOf } from '#gateway/psp/psp-key';
 
+import { fixedPspCredentials } from '../../support/fixed-psp-credentials.ts';
 import { fuzz, fuzzTimeoutMs } from '../../support/fuzz.ts';
+import { braintreeAt } from '../../support/psp-providers.ts';
 import { RecordingLogger } from '../../support/recording-logger.ts';
+import { RecordingMetrics } from '../../support/recording-metrics.ts';
 import { budgetOf, chargeRequest, systemClock } from '../psp/psp-fixtures.ts';
 import { AnsweringServer, type Answer } from './answering-server.ts';
 import {
@@ -48,8 +50,10 @@ describe('whatever Braintree answers', () => {
   beforeAll(async () => {
     server = await AnsweringServer.start();
     const credentials = { merchantId: 'merchant', publicKey: 'public', privateKey: 'private' };
-    const client = new BraintreeClient(credentials, 'sandbox', server.url);
-    psp = new BraintreePaymentServiceProvider(client, 2_000, systemClock, new RecordingLogger());
+    psp = braintreeAt({
+      ...{ apiBase: server.url, credentials: fixedPspCredentials(credentials), timeoutMs: 2_000 },
+      ...{ clock: systemClock, logger: new RecordingLogger(), metrics: new RecordingMetrics() },
+    });
   });
   afterAll(() => server.stop());
 

@@ -3,47 +3,45 @@ import fc from 'fast-check';
 
 import { DEFAULT_PSP_ACCOUNT } from '#contract/psp-accounts';
 import type { GateAnswer } from '#gateway/idempotency/charge-gate';
-import { BraintreeClient } from '#gateway/psp/braintree-client';
-import { BraintreePaymentServiceProvider } from '#gateway/psp/braintree-payment-service-provider';
 import { FixedPspDirectory } from '#gateway/psp/fixed-psp-directory';
 import type { PaymentServiceProvider } from '#gateway/psp/payment-service-provider';
 import {
   resilienceLimits,
   ResilientPaymentServiceProvider,
 } from '#gateway/psp/resilient-payment-service-provider';
-import { createStripeClient } from '#gateway/psp/stripe-client';
-import { StripePaymentServiceProvider } from '#gateway/psp/stripe-payment-service-provider';
 import type { SagaPorts } from '#gateway/saga/saga-ports';
 
 import { decorated } from '../../support/decorated-port.ts';
 import { eventually } from '../../support/eventually.ts';
+import { fixedPspCredentials } from '../../support/fixed-psp-credentials.ts';
 import { fuzz, fuzzTimeoutMs } from '../../support/fuzz.ts';
+import { braintreeAt, stripeAt } from '../../support/psp-providers.ts';
 import { SagaHarness } from '../../support/saga-harness.ts';
 import { AnsweringServer, type Answer } from './answering-server.ts';
 import { foreignAnswers } from './odd-answers.ts';
 
 /** Several attempts and a look-up each; a charge that nobody answers uses all of its time. */
 const SETTINGS = { leaseMs: 4_000, pspTimeoutMs: 500 };
-const CREDENTIALS = { merchantId: 'merchant', publicKey: 'public', privateKey: 'private' };
+const STRIPE = fixedPspCredentials({ secretKey: 'sk_test_local', webhookSecrets: [] });
+const BRAINTREE = fixedPspCredentials({
+  ...{ merchantId: 'merchant', publicKey: 'public', privateKey: 'private' },
+});
 const PSPS = {
   stripe: {
     contentType: 'application/json',
     paymentMethod: 'pm_card_visa',
-    at: (url: string, { clock, logger }: SagaPorts) =>
-      new StripePaymentServiceProvider(
-        createStripeClient('sk_test_local', url),
-        SETTINGS.pspTimeoutMs,
-        clock,
-        logger,
-      ),
+    at: (apiBase: string, { clock, logger, metrics }: SagaPorts) =>
+      stripeAt({
+        ...{ apiBase, credentials: STRIPE, timeoutMs: SETTINGS.pspTimeoutMs, clock, logger, metrics },
+      }),
   },
   braintree: {
     contentType: 'application/xml',
     paymentMethod: 'bt_token_card_visa',
-    at: (url: string, { clock, logger }: SagaPorts) => {
-      const client = new BraintreeClient(CREDENTIALS, 'sandbox', url);
-      return new BraintreePaymentServiceProvider(client, SETTINGS.pspTimeoutMs, clock, logger);
-    },
+    at: (apiBase: string, { clock, logger, metrics }: SagaPorts) =>
+      braintreeAt({
+        ...{ apiBase, credentials: BRAINTREE, timeoutMs: SETTINGS.pspTimeoutMs, clock, logger, metrics },
+      }),
   },
 } as const;
 

@@ -142,8 +142,8 @@ describe('a gateway in production', () => {
     RECOVERY_QUEUE_URL: 'https://sqs.us-east-1.amazonaws.com/000000000000/recovery',
     DATABASE_URLS: 'postgres://gateway@localhost/charge_once',
     TOKEN_KEY_ARN: 'arn:aws:kms:us-east-1:000000000000:key/mrk-1',
-    STRIPE_SECRET_KEY: 'sk_test_x',
-    STRIPE_WEBHOOK_SECRET: 'whsec_x',
+    PSP_ACCOUNTS: 'stripe/default',
+    PSP_SECRET_PREFIX: 'charge-once/test/psp',
   };
 
   it('does not start where HTTPS is turned off', () => {

@@ -2,10 +2,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { z } from 'zod';
 
 import { fromBraintreeAmount, toBraintreeAmount } from '#gateway/psp/braintree-amount';
-import { BraintreeClient } from '#gateway/psp/braintree-client';
-import { BraintreePaymentServiceProvider } from '#gateway/psp/braintree-payment-service-provider';
+import type { BraintreePaymentServiceProvider } from '#gateway/psp/braintree-payment-service-provider';
 
+import { fixedPspCredentials } from '../../support/fixed-psp-credentials.ts';
+import { braintreeAt } from '../../support/psp-providers.ts';
 import { RecordingLogger } from '../../support/recording-logger.ts';
+import { RecordingMetrics } from '../../support/recording-metrics.ts';
 import { SimulatorProcess } from '../../psp-simulator/simulator-process.ts';
 import { budgetOf, chargeRequest, systemClock } from './psp-fixtures.ts';
 
@@ -17,8 +19,10 @@ describe('Braintree by its official package', () => {
   let psp: BraintreePaymentServiceProvider;
 
   function provider(apiBase: string): BraintreePaymentServiceProvider {
-    const client = new BraintreeClient(CREDENTIALS, 'sandbox', apiBase);
-    return new BraintreePaymentServiceProvider(client, 1_500, systemClock, new RecordingLogger());
+    return braintreeAt({
+      ...{ apiBase, credentials: fixedPspCredentials(CREDENTIALS), timeoutMs: 1_500, clock: systemClock },
+      ...{ logger: new RecordingLogger(), metrics: new RecordingMetrics() },
+    });
   }
 
   beforeAll(async () => {

@@ -5,9 +5,11 @@ import { SystemClock } from '#gateway/platform/system-clock';
 import type { Logger } from '#gateway/platform/logger';
 import type { Random } from '#gateway/platform/random';
 import type { PspBudget, PspChargeRequest } from '#gateway/psp/payment-service-provider';
-import { createStripeClient } from '#gateway/psp/stripe-client';
-import { StripePaymentServiceProvider } from '#gateway/psp/stripe-payment-service-provider';
+import type { StripePaymentServiceProvider } from '#gateway/psp/stripe-payment-service-provider';
+import { fixedPspCredentials } from '../../support/fixed-psp-credentials.ts';
+import { stripeAt } from '../../support/psp-providers.ts';
 import { RecordingLogger } from '../../support/recording-logger.ts';
+import { RecordingMetrics } from '../../support/recording-metrics.ts';
 
 /** A charge that no other test knows. */
 export function chargeRequest(change: Partial<PspChargeRequest> = {}): PspChargeRequest {
@@ -66,5 +68,6 @@ export function stripeProvider(
 ): StripePaymentServiceProvider {
   const { timeoutMs = 1500, clock = systemClock, secretKey = 'sk_test_gateway' } = options;
   const { logger = new RecordingLogger() } = options;
-  return new StripePaymentServiceProvider(createStripeClient(secretKey, apiBase), timeoutMs, clock, logger);
+  const credentials = fixedPspCredentials({ secretKey, webhookSecrets: [] });
+  return stripeAt({ apiBase, credentials, timeoutMs, clock, logger, metrics: new RecordingMetrics() });
 }

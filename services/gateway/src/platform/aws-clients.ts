@@ -1,5 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SQSClient } from '@aws-sdk/client-sqs';
 
 /** SQS holds a receive open for up to 20 s; its answer must still be in time. */
@@ -19,6 +20,7 @@ export interface AwsClients {
   readonly dynamodb: DynamoDBClient;
   readonly sqs: SQSClient;
   readonly eventBridge: EventBridgeClient;
+  readonly secretsManager: SecretsManagerClient;
   /** Closes the idle connections. */
   destroy(): void;
 }
@@ -47,12 +49,12 @@ export function awsClients(options: AwsClientsOptions): AwsClients {
     // The endpoint decides where requests go, also where the name in a queue's URL resolves nowhere.
     useQueueUrlAsEndpoint: false,
   });
+  // Only read from, by those who wait for no longer than their own deadline.
+  const secretsManager = new SecretsManagerClient({ region, maxAttempts: 2, requestHandler });
   return {
-    dynamodb,
-    sqs,
-    eventBridge,
+    ...{ dynamodb, sqs, eventBridge, secretsManager },
     destroy: () => {
-      for (const client of [dynamodb, sqs, eventBridge]) client.destroy();
+      for (const client of [dynamodb, sqs, eventBridge, secretsManager]) client.destroy();
     },
   };
 }

@@ -3,13 +3,8 @@ import { Agent as HttpsAgent } from 'node:https';
 
 import braintree from 'braintree';
 
+import type { BraintreeCredentials } from './braintree-credentials.ts';
 import { PspConnectionError } from './psp-connection-error.ts';
-
-export interface BraintreeCredentials {
-  readonly merchantId: string;
-  readonly publicKey: string;
-  readonly privateKey: string;
-}
 
 /** The answers that are read here are a few kilobytes. */
 const LARGEST_ANSWER_BYTES = 4 * 1024 * 1024;
@@ -40,18 +35,12 @@ interface RequestAgent {
  * throws ends the process, and so does a gzip that unpacks to more than a string can hold. Neither gets that far.
  */
 export class BraintreeClient {
-  readonly #credentials: BraintreeCredentials;
   readonly #environment: braintree.Environment;
   readonly #agent: HttpAgent;
   readonly #isTls: boolean;
 
   /** @param apiBase where the calls go instead of to Braintree's own environment, such as the bundled simulator */
-  constructor(
-    credentials: BraintreeCredentials,
-    environment: 'sandbox' | 'production',
-    apiBase: string | undefined,
-  ) {
-    this.#credentials = credentials;
+  constructor(environment: 'sandbox' | 'production', apiBase: string | undefined) {
     this.#environment = apiBase === undefined ? environmentOf(environment) : addressOf(apiBase);
     this.#isTls = apiBase === undefined || new URL(apiBase).protocol === 'https:';
     this.#agent = this.#isTls
@@ -66,6 +55,7 @@ export class BraintreeClient {
    * @throws BraintreeExchangeError for an answer that the package takes for an error
    */
   exchange<Result>(
+    credentials: BraintreeCredentials,
     timeoutMs: number,
     call: (gateway: braintree.BraintreeGateway) => Promise<Result>,
   ): Promise<Result> {
@@ -77,7 +67,7 @@ export class BraintreeClient {
         reject(new PspConnectionError(sent, true));
         request?.destroy();
       }, timeoutMs);
-      const gateway = this.#gateway((made) => {
+      const gateway = this.#gateway(credentials, (made) => {
         request = made;
         made.once('socket', (socket) => {
           // Before the handshake is over, nothing of the request leaves this machine.
@@ -106,7 +96,10 @@ export class BraintreeClient {
   }
 
   /** A gateway of one call, on the shared connections. */
-  #gateway(onRequest: (request: ClientRequest) => void): braintree.BraintreeGateway {
+  #gateway(
+    { merchantId, publicKey, privateKey }: BraintreeCredentials,
+    onRequest: (request: ClientRequest) => void,
+  ): braintree.BraintreeGateway {
     const shared = this.#agent as unknown as RequestAgent;
     const customHttpAgent: unknown = Object.create(this.#agent, {
       addRequest: {
@@ -116,7 +109,8 @@ export class BraintreeClient {
         },
       },
     });
-    const configuration = { ...this.#credentials, environment: this.#environment, customHttpAgent };
+    const account = { merchantId, publicKey, privateKey };
+    const configuration = { ...account, environment: this.#environment, customHttpAgent };
     return new braintree.BraintreeGateway(configuration);
   }
 }

@@ -5,6 +5,7 @@ import { BraintreeExchangeError } from './braintree-client.ts';
 import { declineCodeOf, isDuplicateRefusal } from './braintree-charge-state.ts';
 import { PspConnectionError } from './psp-connection-error.ts';
 import type { PspFailureReason } from './psp-failure-reason.ts';
+import { PspNotAskedError } from './psp-not-asked-error.ts';
 
 /** What a failed call to Braintree says about what was asked (protocol rule 1). */
 export type BraintreeFailure =
@@ -17,11 +18,17 @@ const NONCE_CONSUMED = '91564';
 
 const REPEAT_REFUSED = { kind: 'unknown', reason: 'repeat-refused', serverError: true } as const;
 
+/** Who is not signed in gets nothing done. */
+export function isBraintreeRefusal(error: unknown): error is Error {
+  return error instanceof BraintreeExchangeError && error.status === 401;
+}
+
 /**
- * @param error whatever an exchange threw. 503 and 504 are unknown, other than a 503 of ours: Braintree also answers so
+ * @param error whatever an exchange threw, or that there was none. 503 and 504 are unknown, other than a 503 of ours: Braintree also answers so
  *   from in front of what may have charged, and there is no key by which a repeat would be safe
  */
 export function braintreeFailureOf(error: unknown): BraintreeFailure {
+  if (error instanceof PspNotAskedError) return { kind: 'not_executed', reason: error.reason };
   if (error instanceof PspConnectionError) {
     if (!error.requestSent) return { kind: 'not_executed', reason: 'not-connected' };
     return unknown(error.timedOut ? 'timeout' : 'connection-lost');

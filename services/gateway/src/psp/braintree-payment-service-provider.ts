@@ -1,11 +1,11 @@
 import type braintree from 'braintree';
 
-import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import { toBraintreeAmount } from './braintree-amount.ts';
 import { readSearchResults, readTransaction } from './braintree-answers.ts';
 import { braintreeChargeOf, hasFailed, isDuplicateRefusal } from './braintree-charge-state.ts';
 import { BraintreeExchangeError, type BraintreeClient } from './braintree-client.ts';
+import type { BraintreeCredentials } from './braintree-credentials.ts';
 import {
   braintreeDeclineOf,
   braintreeFailureOf,
@@ -25,6 +25,7 @@ import type {
 } from './payment-service-provider.ts';
 import type { PspFailureReason } from './psp-failure-reason.ts';
 import { pspKeyOf } from './psp-key.ts';
+import type { PspSignIn } from './psp-sign-in.ts';
 
 /** Braintree remembers an order id for ever. A create of a charge that is a day old helps nobody any more. */
 const LATEST_CREATE_MS = 24 * 3_600_000;
@@ -39,30 +40,28 @@ const PAYMENT_METHOD = /^bt_(token|nonce)_(.+)$/;
  * Braintree, by transactions. It has no idempotency keys: our charge is the sale whose order id is the PSP key (69 of
  * the 255 characters that Braintree allows), and the guarantee is weaker (protocol rule 6).
  *
- * Every call ends within `timeoutMs` an exchange and within its budget; nothing is repeated here.
+ * Every call ends within the time of an exchange and within its budget; nothing is repeated here but what was refused
+ * for its credentials.
  */
 export class BraintreePaymentServiceProvider implements PaymentServiceProvider {
   readonly name = 'braintree';
   readonly keyRetentionMs = LATEST_CREATE_MS;
   readonly remembersKeys = false;
   readonly #client: BraintreeClient;
-  readonly #timeoutMs: number;
-  readonly #clock: Clock;
+  readonly #signIn: PspSignIn<BraintreeCredentials>;
   readonly #logger: Logger;
   readonly #void: BraintreeVoid;
 
-  /** @param timeoutMs of one HTTP exchange */
-  constructor(client: BraintreeClient, timeoutMs: number, clock: Clock, logger: Logger) {
+  constructor(client: BraintreeClient, signIn: PspSignIn<BraintreeCredentials>, logger: Logger) {
     this.#client = client;
-    this.#timeoutMs = timeoutMs;
-    this.#clock = clock;
+    this.#signIn = signIn;
     this.#logger = logger;
-    this.#void = new BraintreeVoid(client, (budget) => this.#requestTimeoutMs(budget), logger);
+    this.#void = new BraintreeVoid((budget, call) => this.#exchange(budget, call), logger);
   }
 
-  /** A single exchange has no circuit. */
+  /** A single exchange has no circuit; without credentials there is none. */
   isAvailable(): boolean {
-    return true;
+    return this.#signIn.isUsable;
   }
 
   async charge(request: PspChargeRequest, budget: PspBudget): Promise<ChargeOutcome> {
@@ -74,12 +73,9 @@ export class BraintreePaymentServiceProvider implements PaymentServiceProvider {
     if (!PAYMENT_METHOD.test(request.paymentMethod)) {
       return { kind: 'declined', declineCode: 'payment_method_of_another_psp', pspChargeId: undefined };
     }
-    const timeoutMs = this.#requestTimeoutMs(budget);
-    if (timeoutMs === undefined) return { kind: 'not_executed', reason: 'no-time-left' };
     try {
-      const answer = await this.#client.exchange(timeoutMs, (gateway) =>
-        gateway.transaction.sale(saleOf(request, amount)),
-      );
+      const sale = saleOf(request, amount);
+      const answer = await this.#exchange(budget, (gateway) => gateway.transaction.sale(sale));
       if (isWithoutSale(answer)) return failedCharge(braintreeRefusalOf(answer));
       const orderId = pspKeyOf(request, 'charge');
       const made = readTransaction(answer.transaction, { orderId });
@@ -132,14 +128,10 @@ export class BraintreePaymentServiceProvider implements PaymentServiceProvider {
     identity: PspChargeIdentity,
     budget: PspBudget,
   ): Promise<braintree.Transaction[] | PspFailureReason> {
-    const timeoutMs = this.#requestTimeoutMs(budget);
-    if (timeoutMs === undefined) return 'no-time-left';
     const orderId = pspKeyOf(identity, 'charge');
     let ids: readonly string[];
     try {
-      ids = readSearchResults(
-        await this.#client.exchange(timeoutMs, (gateway) => searchedBy(gateway, orderId)),
-      );
+      ids = readSearchResults(await this.#exchange(budget, (gateway) => searchedBy(gateway, orderId)));
     } catch (error) {
       const failure = braintreeFailureOf(error);
       return failure.kind === 'refused' ? 'refused-by-psp' : failure.reason;
@@ -158,10 +150,8 @@ export class BraintreePaymentServiceProvider implements PaymentServiceProvider {
 
   /** @returns undefined where Braintree has no such transaction, or why it is not known */
   async #find(id: string, budget: PspBudget): Promise<braintree.Transaction | undefined | PspFailureReason> {
-    const timeoutMs = this.#requestTimeoutMs(budget);
-    if (timeoutMs === undefined) return 'no-time-left';
     try {
-      const found = await this.#client.exchange(timeoutMs, (gateway) => gateway.transaction.find(id));
+      const found = await this.#exchange(budget, (gateway) => gateway.transaction.find(id));
       return readTransaction(found, { pspChargeId: id });
     } catch (error) {
       if (error instanceof BraintreeExchangeError && error.status === 404) return undefined;
@@ -170,10 +160,13 @@ export class BraintreePaymentServiceProvider implements PaymentServiceProvider {
     }
   }
 
-  /** For one exchange: whole milliseconds, undefined where none is left. */
-  #requestTimeoutMs(budget: PspBudget): number | undefined {
-    const leftMs = Math.floor(budget.deadlineMonotonicMs - this.#clock.monotonicMs());
-    return leftMs < 1 ? undefined : Math.min(this.#timeoutMs, leftMs);
+  #exchange<Result>(
+    budget: PspBudget,
+    call: (gateway: braintree.BraintreeGateway) => Promise<Result>,
+  ): Promise<Result> {
+    return this.#signIn.exchange(budget, (credentials, timeoutMs) =>
+      this.#client.exchange(credentials, timeoutMs, call),
+    );
   }
 }
 

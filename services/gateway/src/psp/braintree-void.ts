@@ -3,7 +3,6 @@ import type braintree from 'braintree';
 import type { Logger } from '../platform/logger.ts';
 import { readTransaction } from './braintree-answers.ts';
 import { isRefunded } from './braintree-charge-state.ts';
-import type { BraintreeClient } from './braintree-client.ts';
 import { braintreeFailureOf } from './braintree-failure.ts';
 import type { PspBudget, VoidOutcome } from './payment-service-provider.ts';
 
@@ -15,6 +14,12 @@ const NOTHING_STANDS = new Set([
   ...['processor_declined', 'gateway_rejected', 'failed', 'settlement_declined', 'authorization_expired'],
 ]);
 
+/** One exchange, signed in. */
+type Exchange = <Result>(
+  budget: PspBudget,
+  call: (gateway: braintree.BraintreeGateway) => Promise<Result>,
+) => Promise<Result>;
+
 type Remedy = 'none-charged' | 'none-left' | 'void' | 'refund' | 'wait';
 
 /**
@@ -22,14 +27,11 @@ type Remedy = 'none-charged' | 'none-left' | 'void' | 'refund' | 'wait';
  * there (its error 91512, "already been fully refunded").
  */
 export class BraintreeVoid {
-  readonly #client: BraintreeClient;
-  readonly #timeoutMs: (budget: PspBudget) => number | undefined;
+  readonly #exchangeSignedIn: Exchange;
   readonly #logger: Logger;
 
-  /** @param timeoutMs of one HTTP exchange under a budget; undefined where no time is left */
-  constructor(client: BraintreeClient, timeoutMs: (budget: PspBudget) => number | undefined, logger: Logger) {
-    this.#client = client;
-    this.#timeoutMs = timeoutMs;
+  constructor(exchange: Exchange, logger: Logger) {
+    this.#exchangeSignedIn = exchange;
     this.#logger = logger;
   }
 
@@ -59,10 +61,8 @@ export class BraintreeVoid {
     budget: PspBudget,
     call: (gateway: braintree.BraintreeGateway) => Promise<Result>,
   ): Promise<{ readonly result: Result } | Extract<VoidOutcome, { kind: 'unknown' }>> {
-    const timeoutMs = this.#timeoutMs(budget);
-    if (timeoutMs === undefined) return { kind: 'unknown', reason: 'no-time-left' };
     try {
-      return { result: await this.#client.exchange(timeoutMs, call) };
+      return { result: await this.#exchangeSignedIn(budget, call) };
     } catch (error) {
       const failure = braintreeFailureOf(error);
       if (failure.kind !== 'refused') return { kind: 'unknown', reason: failure.reason };

@@ -10,7 +10,10 @@ export type PspFailureReason =
   | 'server-error'
   /** The PSP's error is the answer that it saved under our key: it will not change. */
   | 'server-error-replayed'
+  /** Every version of our credentials was refused. */
   | 'unauthorized'
+  /** No version of them is known: nothing was sent. */
+  | 'credentials-unavailable'
   | 'forbidden'
   /** Another request under the same key still runs. */
   | 'key-in-use'

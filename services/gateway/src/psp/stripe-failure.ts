@@ -2,6 +2,7 @@ import Stripe from 'stripe';
 
 import type { PspFailureReason } from './psp-failure-reason.ts';
 import { PspConnectionError } from './psp-connection-error.ts';
+import { PspNotAskedError } from './psp-not-asked-error.ts';
 import { idOfIntent } from './stripe-answers.ts';
 
 /** The errors that Stripe ends a request with for good (docs.stripe.com/api/errors). A proxy's 400 is none of them. */
@@ -23,8 +24,14 @@ export type StripeFailure =
       readonly replayed: boolean;
     };
 
-/** @param error whatever a method of the Stripe package threw */
+/** Who is not signed in gets nothing done: Stripe looks at the key first, and keeps no answer under an idempotency key. */
+export function isStripeRefusal(error: unknown): error is Error {
+  return error instanceof Stripe.errors.StripeError && error.statusCode === 401;
+}
+
+/** @param error whatever a method of the Stripe package threw, or that it was not called */
 export function stripeFailureOf(error: unknown): StripeFailure {
+  if (error instanceof PspNotAskedError) return { kind: 'not_executed', reason: error.reason };
   if (error instanceof Stripe.errors.StripeConnectionError) return connectionFailure(error.detail);
   const status = error instanceof Stripe.errors.StripeError ? error.statusCode : undefined;
   if (!(error instanceof Stripe.errors.StripeError) || status === undefined)

@@ -14,10 +14,12 @@ import type {
 } from './payment-service-provider.ts';
 import type { PspFailureReason } from './psp-failure-reason.ts';
 import { pspKeyOf } from './psp-key.ts';
+import type { PspSignIn } from './psp-sign-in.ts';
 import { fromStripeAmount, toStripeAmount } from './stripe-amount.ts';
 import { readPaymentIntent, readSearchResult } from './stripe-answers.ts';
 import { createParameters, searchQueryOf } from './stripe-charge-parameters.ts';
 import { hasFailed, isOpen, pspChargeOf } from './stripe-charge-state.ts';
+import type { StripeCredentials } from './stripe-credentials.ts';
 import { stripeFailureOf } from './stripe-failure.ts';
 import { StripeVoid } from './stripe-void.ts';
 
@@ -31,33 +33,40 @@ const NOT_COMPLETED = 'payment_not_completed';
 /** Which of several PaymentIntents of one charge is the charge: what holds money comes first. */
 const PRECEDENCE: readonly PspCharge['state'][] = ['captured', 'uncaptured', 'pending', 'voided', 'failed'];
 
+export interface StripePaymentServiceProviderOptions {
+  readonly stripe: Stripe;
+  readonly signIn: PspSignIn<StripeCredentials>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
 /**
  * Stripe, through PaymentIntents. Our charge is one PaymentIntent, found again by its metadata.
  *
- * Every call is one HTTP exchange that ends within `timeoutMs` and within its budget; nothing is repeated here.
+ * Every call is one HTTP exchange that ends within the time of an exchange and within its budget; nothing is repeated
+ * here but what was refused for its credentials.
  */
 export class StripePaymentServiceProvider implements PaymentServiceProvider {
   readonly name = 'stripe';
   readonly keyRetentionMs = KEY_RETENTION_MS;
   readonly remembersKeys = true;
   readonly #stripe: Stripe;
-  readonly #timeoutMs: number;
+  readonly #signIn: PspSignIn<StripeCredentials>;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #void: StripeVoid;
 
-  /** @param timeoutMs of one HTTP exchange */
-  constructor(stripe: Stripe, timeoutMs: number, clock: Clock, logger: Logger) {
+  constructor({ stripe, signIn, clock, logger }: StripePaymentServiceProviderOptions) {
     this.#stripe = stripe;
-    this.#timeoutMs = timeoutMs;
+    this.#signIn = signIn;
     this.#clock = clock;
     this.#logger = logger;
-    this.#void = new StripeVoid(stripe, (budget) => this.#requestTimeoutMs(budget), logger);
+    this.#void = new StripeVoid(stripe, signIn, logger);
   }
 
-  /** A single exchange has no circuit. */
+  /** A single exchange has no circuit; without credentials there is none. */
   isAvailable(): boolean {
-    return true;
+    return this.#signIn.isUsable;
   }
 
   async charge(request: PspChargeRequest, budget: PspBudget): Promise<ChargeOutcome> {
@@ -66,13 +75,13 @@ export class StripePaymentServiceProvider implements PaymentServiceProvider {
     if (amount === undefined) {
       return { kind: 'declined', declineCode: 'amount_not_representable', pspChargeId: undefined };
     }
-    const timeout = this.#requestTimeoutMs(budget);
-    if (timeout === undefined) return { kind: 'not_executed', reason: 'no-time-left' };
     try {
       const idempotencyKey = pspKeyOf(request, 'charge');
-      const answer = await this.#stripe.paymentIntents.create(createParameters(request, amount), {
-        ...{ idempotencyKey, timeout },
-      });
+      const answer = await this.#signIn.exchange(budget, ({ secretKey: apiKey }, timeout) =>
+        this.#stripe.paymentIntents.create(createParameters(request, amount), {
+          ...{ apiKey, idempotencyKey, timeout },
+        }),
+      );
       const { chargeId } = request;
       const intent = readPaymentIntent(answer, { chargeId });
       const replayed = answer.lastResponse.headers['idempotent-replayed'] === 'true';
@@ -83,11 +92,11 @@ export class StripePaymentServiceProvider implements PaymentServiceProvider {
   }
 
   async retrieve(pspChargeId: string, budget: PspBudget): Promise<LookupOutcome> {
-    const timeout = this.#requestTimeoutMs(budget);
-    if (timeout === undefined) return { kind: 'unknown', reason: 'no-time-left' };
     try {
       const expand = ['latest_charge'];
-      const answer = await this.#stripe.paymentIntents.retrieve(pspChargeId, { expand }, { timeout });
+      const answer = await this.#signIn.exchange(budget, ({ secretKey: apiKey }, timeout) =>
+        this.#stripe.paymentIntents.retrieve(pspChargeId, { expand }, { apiKey, timeout }),
+      );
       const intent = readPaymentIntent(answer, { pspChargeId });
       return { kind: 'found', charge: pspChargeOf(intent, this.#clock.nowEpochMs()) };
     } catch (error) {
@@ -136,13 +145,12 @@ export class StripePaymentServiceProvider implements PaymentServiceProvider {
 
   /** @returns the ids of our PaymentIntents of the charge, or why they are not known */
   async #search(identity: PspChargeIdentity, budget: PspBudget): Promise<string[] | PspFailureReason> {
-    const timeout = this.#requestTimeoutMs(budget);
-    if (timeout === undefined) return 'no-time-left';
     try {
       const query = searchQueryOf(identity);
-      return readSearchResult(
-        await this.#stripe.paymentIntents.search({ query, limit: SEARCH_LIMIT }, { timeout }),
+      const found = await this.#signIn.exchange(budget, ({ secretKey: apiKey }, timeout) =>
+        this.#stripe.paymentIntents.search({ query, limit: SEARCH_LIMIT }, { apiKey, timeout }),
       );
+      return readSearchResult(found);
     } catch (error) {
       const failure = stripeFailureOf(error);
       return failure.kind === 'refused' ? 'refused-by-psp' : failure.reason;
@@ -195,12 +203,6 @@ export class StripePaymentServiceProvider implements PaymentServiceProvider {
         // The answer that was kept is history: the caller reads the live state before it settles (protocol rule 21).
         return { kind: 'approved', pspChargeId, amountMinor, currency, replayed: true };
     }
-  }
-
-  /** For one exchange: whole milliseconds, undefined where none is left. Zero would be the package's 80 seconds. */
-  #requestTimeoutMs(budget: PspBudget): number | undefined {
-    const leftMs = Math.floor(budget.deadlineMonotonicMs - this.#clock.monotonicMs());
-    return leftMs < 1 ? undefined : Math.min(this.#timeoutMs, leftMs);
   }
 }
 

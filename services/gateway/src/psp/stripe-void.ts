@@ -4,9 +4,11 @@ import type { Logger } from '../platform/logger.ts';
 import type { PspBudget, PspChargeIdentity, VoidOutcome } from './payment-service-provider.ts';
 import type { PspFailureReason } from './psp-failure-reason.ts';
 import { pspKeyOf } from './psp-key.ts';
+import type { PspSignIn } from './psp-sign-in.ts';
 import { readPaymentIntent } from './stripe-answers.ts';
 import { identifyingMetadata } from './stripe-charge-parameters.ts';
 import { hasFailed, refundableOf, wasApproved } from './stripe-charge-state.ts';
+import type { StripeCredentials } from './stripe-credentials.ts';
 import { stripeFailureOf } from './stripe-failure.ts';
 
 /**
@@ -15,8 +17,6 @@ import { stripeFailureOf } from './stripe-failure.ts';
  * keys never give back twice.
  */
 const VOID_PURPOSES = ['void', 'void-2', 'void-3'] as const;
-
-type RequestTimeout = (budget: PspBudget) => number | undefined;
 
 /** What has to be done about a PaymentIntent, by its live status. */
 type Remedy = 'none-charged' | 'none-left' | 'cancel' | 'refund' | 'wait';
@@ -33,13 +33,12 @@ type Attempt =
 /** Makes sure that nothing of a PaymentIntent stands. */
 export class StripeVoid {
   readonly #stripe: Stripe;
-  readonly #timeoutMs: RequestTimeout;
+  readonly #signIn: PspSignIn<StripeCredentials>;
   readonly #logger: Logger;
 
-  /** @param timeoutMs of one HTTP exchange under a budget; undefined where no time is left */
-  constructor(stripe: Stripe, timeoutMs: RequestTimeout, logger: Logger) {
+  constructor(stripe: Stripe, signIn: PspSignIn<StripeCredentials>, logger: Logger) {
     this.#stripe = stripe;
-    this.#timeoutMs = timeoutMs;
+    this.#signIn = signIn;
     this.#logger = logger;
   }
 
@@ -69,11 +68,11 @@ export class StripeVoid {
   }
 
   async #remedyOf(pspChargeId: string, budget: PspBudget): Promise<Remedy | VoidOutcome> {
-    const timeout = this.#timeoutMs(budget);
-    if (timeout === undefined) return { kind: 'unknown', reason: 'no-time-left' };
     try {
       const expand = ['latest_charge'];
-      const answer = await this.#stripe.paymentIntents.retrieve(pspChargeId, { expand }, { timeout });
+      const answer = await this.#signIn.exchange(budget, ({ secretKey: apiKey }, timeout) =>
+        this.#stripe.paymentIntents.retrieve(pspChargeId, { expand }, { apiKey, timeout }),
+      );
       return remedyFor(readPaymentIntent(answer, { pspChargeId }));
     } catch (error) {
       const failure = stripeFailureOf(error);
@@ -92,17 +91,15 @@ export class StripeVoid {
     purpose: (typeof VOID_PURPOSES)[number],
     budget: PspBudget,
   ): Promise<Attempt> {
-    const timeout = this.#timeoutMs(budget);
-    if (timeout === undefined) return { kind: 'failed', reason: 'no-time-left' };
-    const options = { idempotencyKey: pspKeyOf(identity, purpose), timeout };
+    const idempotencyKey = pspKeyOf(identity, purpose);
     try {
-      if (remedy === 'cancel') {
-        await this.#stripe.paymentIntents.cancel(pspChargeId, {}, options);
-      } else {
+      await this.#signIn.exchange<unknown>(budget, ({ secretKey: apiKey }, timeout) => {
+        const options = { apiKey, idempotencyKey, timeout };
+        if (remedy === 'cancel') return this.#stripe.paymentIntents.cancel(pspChargeId, {}, options);
         // Without an amount: all that is left, and the same parameters however often it is asked.
         const metadata = identifyingMetadata(identity);
-        await this.#stripe.refunds.create({ payment_intent: pspChargeId, metadata }, options);
-      }
+        return this.#stripe.refunds.create({ payment_intent: pspChargeId, metadata }, options);
+      });
       return { kind: 'done' };
     } catch (error) {
       return failedAttempt(error);

@@ -10,7 +10,7 @@ import type { PspEvent, PspEventClaim, PspEventSubject } from './psp-event.ts';
 import { WebhookRefusedError } from './webhook-refused-error.ts';
 
 /** Tried for one webhook at most; only that whose public key the signature names costs anything. */
-const MAXIMUM_ACCOUNTS = 64;
+const MAXIMUM_ACCOUNTS = 128;
 
 /** The kinds that say something about a charge of ours. Braintree tells by webhook of settlements, not of approvals. */
 const CLAIMS: ReadonlyMap<string, PspEventClaim> = new Map([

@@ -10,8 +10,8 @@ import type { WebhookSecrets } from './webhook-secrets.ts';
 
 /** How old a signature may be: against somebody who has caught a webhook and sends it again. */
 const TOLERANCE_SECONDS = 300;
-/** Tried for one webhook at most: each costs an HMAC over the body. */
-const MAXIMUM_SECRETS = 16;
+/** Tried for one webhook at most, of all accounts and versions: each costs an HMAC over the body. */
+const MAXIMUM_SECRETS = 128;
 
 /** The types that say something about a charge of ours. */
 const CLAIMS: ReadonlyMap<string, PspEventClaim> = new Map([

@@ -58,6 +58,7 @@ export function resourcesOfTemplates(templates: readonly StackTemplate[]): Resou
       webhookEventsTable: table('WEBHOOK_EVENTS_TABLE'),
       recoveryQueue: queueNameOf(recovery.value, queueNames, recovery),
       consumerQueues: consumerQueues(eventBus),
+      pspSecretPrefix: deployedVariable(templates, values, 'PSP_SECRET_PREFIX').value,
       auditBucket: auditBucket(templates, values),
       auditFailureQueue: auditFailureQueue(queueNames),
     },
