@@ -2,25 +2,23 @@ import { env } from 'node:process';
 import { parseArgs } from 'node:util';
 
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import type { BraintreeGateway } from 'braintree';
 import { Pool } from 'pg';
-import type Stripe from 'stripe';
 
+import { pspAccounts } from '#contract/environment';
 import { SystemClock } from '#gateway/platform/system-clock';
-import { BraintreeClient } from '#gateway/psp/braintree-client';
-import { createStripeClient } from '#gateway/psp/stripe-client';
+import { SystemRandom } from '#gateway/platform/system-random';
+import { SecretsManagerSecretSource } from '#gateway/psp/secrets-manager-secret-source';
 import { readEndpoints, type Endpoints } from '#local-cloud/endpoints-file';
 import { readLatestRun } from '#local-cloud/latest-run';
-import { BraintreePspAccount } from '#reconciler/braintree-psp-account';
 import { formatReport } from '#reconciler/format-report';
 import { PgKeyRowStatements } from '#reconciler/pg-key-row-statements';
-import type { PspAccount, PspCalls } from '#reconciler/psp-account';
 import { DEFAULT_LIMITS, reconcile, type ReconciliationSettings } from '#reconciler/reconcile';
 import { isComplete } from '#reconciler/reconciliation-report';
-import { StripePspAccount } from '#reconciler/stripe-psp-account';
 import { StatementKeyRowShard } from '#reconciler/statement-key-row-shard';
 import { storePorts } from '#reconciler/store-ports';
+import { UsablePspAccounts } from '#reconciler/usable-psp-accounts';
 
 /** `npm run reconcile`: the PSP, the ledger and the key stores of a local run, held against each other. */
 const USAGE = `usage: npm run reconcile -- [--window-minutes <n>] [--grace-seconds <n>] [--open-seconds <n>] [--no-tickets] [--json]
@@ -34,13 +32,7 @@ const PSP_TIMEOUT_MS = 20_000;
 const REQUEST_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 10_000;
 const CONNECTIONS_PER_SHARD = 4;
-/** As the local run starts its processes. */
-const SIMULATED_BRAINTREE = {
-  merchantId: 'local_merchant',
-  publicKey: 'local_public_key',
-  privateKey: 'local_private_key',
-};
-const SIMULATED_STRIPE_KEY = 'sk_test_local';
+const DEFAULT_ACCOUNTS = 'stripe/default,braintree/default';
 
 class ReconcileArgumentError extends Error {
   override readonly name = 'ReconcileArgumentError';
@@ -58,8 +50,9 @@ async function main(args: readonly string[]): Promise<number> {
   const given = parsed(args);
   const settings = settingsOf(given);
   const endpoints = localEndpoints();
-  const { ports, close } = openPorts(endpoints);
+  const { ports: stores, close } = openPorts(endpoints);
   try {
+    const ports = { ...stores, accounts: await accountsOf(endpoints).usable() };
     const noTickets = { send: () => Promise.resolve([]) };
     const report = await reconcile(given['no-tickets'] ? { ...ports, tickets: noTickets } : ports, settings);
     const shown = given['no-tickets'] ? { ...report, ticketsSent: 0 } : report;
@@ -95,14 +88,7 @@ function openPorts(endpoints: Endpoints) {
     ]),
   );
   const ports = storePorts({
-    ...{
-      dynamodb,
-      sqs,
-      homeShards,
-      recoveryQueueUrl,
-      shardCount: pools.length,
-      accounts: accountsOf(endpoints),
-    },
+    ...{ dynamodb, sqs, homeShards, recoveryQueueUrl, shardCount: pools.length },
     ...{ ledgerTable: tables.ledger, checkpointsTable: tables.checkpoints },
   });
   const close = async (): Promise<void> => {
@@ -113,18 +99,34 @@ function openPorts(endpoints: Endpoints) {
   return { ports, close };
 }
 
-function accountsOf({ pspUrl, pids }: Endpoints): PspAccount[] {
-  const stripe = createStripeClient(env.STRIPE_SECRET_KEY ?? SIMULATED_STRIPE_KEY, pspUrl);
-  const stripeCalls: PspCalls<Stripe> = { exchange: (call) => call(stripe, PSP_TIMEOUT_MS) };
-  const accounts: PspAccount[] = [new StripePspAccount('stripe', stripeCalls, new SystemClock())];
-  // Another Stripe than the bundled simulator is no Braintree as well.
-  if (!('psp-simulator' in pids)) return accounts;
-  const braintree = new BraintreeClient('sandbox', pspUrl);
-  const braintreeCalls: PspCalls<BraintreeGateway> = {
-    exchange: (call) =>
-      braintree.exchange(SIMULATED_BRAINTREE, PSP_TIMEOUT_MS, (gateway) => call(gateway, PSP_TIMEOUT_MS)),
-  };
-  return [...accounts, new BraintreePspAccount('braintree', braintreeCalls)];
+function accountsOf({ pspUrl, region, secretsManagerEndpoint, pspSecretPrefix, pids }: Endpoints) {
+  const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
+  const client = new SecretsManagerClient({ region, credentials, endpoint: secretsManagerEndpoint });
+  const log = (fields: object, message: string) =>
+    void process.stderr.write(`reconcile: ${message} ${JSON.stringify(fields)}\n`);
+  return new UsablePspAccounts({
+    accounts: accountNames(),
+    secretPrefix: pspSecretPrefix,
+    source: new SecretsManagerSecretSource(client),
+    stripeApiBase: pspUrl,
+    // The bundled simulator is Braintree as well.
+    braintreeApiBase: 'psp-simulator' in pids ? pspUrl : undefined,
+    braintreeEnvironment: 'sandbox',
+    timeoutMs: PSP_TIMEOUT_MS,
+    clock: new SystemClock(),
+    random: new SystemRandom(),
+    logger: { debug: () => undefined, info: () => undefined, warn: log, error: log },
+    metrics: { count: () => undefined, record: () => undefined, gauge: () => undefined },
+  });
+}
+
+/** An account that the run has no secret of is none of its accounts. */
+function accountNames() {
+  const names = pspAccounts.safeParse(env.PSP_ACCOUNTS ?? DEFAULT_ACCOUNTS);
+  if (names.success) return names.data;
+  throw new ReconcileArgumentError(
+    `PSP_ACCOUNTS: ${names.error.issues.map(({ message }) => message).join('; ')}`,
+  );
 }
 
 function settingsOf(given: ReturnType<typeof parsed>): ReconciliationSettings {

@@ -14,6 +14,7 @@ import { KeyStoreStack } from './stacks/key-store-stack.ts';
 import { KeysStack } from './stacks/keys-stack.ts';
 import { NetworkStack } from './stacks/network-stack.ts';
 import { ObservabilityStack } from './stacks/observability-stack.ts';
+import { ReconcilerStack } from './stacks/reconciler-stack.ts';
 import type { RegionalStackProps } from './stacks/regional-stack.ts';
 
 /** The stacks of one region, in the order in which they are deployed. */
@@ -26,6 +27,7 @@ export interface RegionStacks {
   readonly events: EventsStack;
   readonly gateway: GatewayStack;
   readonly audit: AuditStack;
+  readonly reconciler: ReconcilerStack;
   readonly observability: ObservabilityStack;
   /** Absent where the stage has no reference consumers. */
   readonly consumers: ConsumersStack | undefined;
@@ -126,11 +128,16 @@ function services(
   const events = new EventsStack(region, 'events', { ...props, keys, network, keyStore });
   const gateway = new GatewayStack(region, 'gateway', { ...props, keys, network, keyStore, data, events });
   const audit = new AuditStack(region, 'audit', { ...props, keys, network, data });
-  const observability = new ObservabilityStack(region, 'observability', { ...props, events, gateway, audit });
+  const reconciler = new ReconcilerStack(region, 'reconciler', {
+    ...{ ...props, keys, network, keyStore, data, events, gateway },
+  });
+  const observability = new ObservabilityStack(region, 'observability', {
+    ...{ ...props, events, gateway, audit, reconciler },
+  });
   const consumers = props.values.withConsumers
     ? new ConsumersStack(region, 'consumers', { ...props, keys, network, events })
     : undefined;
   // Its table names the key that the other region's replica is encrypted with.
   if (consumers !== undefined) consumers.addStackDependency(data);
-  return { ...base, keyStore, events, gateway, audit, observability, consumers };
+  return { ...base, keyStore, events, gateway, audit, reconciler, observability, consumers };
 }

@@ -25,6 +25,7 @@ export const ALARMS = {
   'webhook-unknown-charge': 'The PSP told of a charge with our marks that no store of ours knows.',
   'webhook-contradicts-ledger': 'The PSP told of a charge something else than the ledger says.',
   'webhooks-rejected': 'Webhooks arrive whose signature does not hold.',
+  'charges-disagree': 'Ledger, key store and PSP do not agree about a charge.',
   // Recovery
   'expired-leases-piling-up': 'Charges that nobody works on are found faster than they are resumed.',
   'sweep-backlog-old': 'A charge that nobody works on has waited for minutes to be taken over.',
@@ -32,6 +33,7 @@ export const ALARMS = {
   'sweeper-failing': 'Sweeps fail for at least one shard.',
   'recovery-tickets-failing': 'Charges that were to be resumed fail again and again.',
   'recovery-tickets-old': 'Recovery tickets wait too long.',
+  'reconciler-not-running': 'Nobody has held the ledger against the PSPs, or not against all of them.',
   // Events
   'events-not-published': 'Events of charges could not be published; recovery repeats them.',
   'consumers-behind': 'A consumer does not keep up with the payment events on its queue.',
@@ -39,6 +41,7 @@ export const ALARMS = {
   'recovery-dlq-not-empty': 'A recovery ticket was given up.',
   'undelivered-events-not-empty': 'EventBridge gave an event up: a consumer lacks it.',
   'sweeper-dlq-not-empty': 'A sweep could not even be started.',
+  'reconciler-dlq-not-empty': 'A run of the reconciler could not be started, or broke.',
   'order-dlq-not-empty': 'The order consumer gave an event up.',
   'receipts-dlq-not-empty': 'The receipts consumer gave an event up.',
   'analytics-dlq-not-empty': 'The analytics consumer gave an event up.',

@@ -29,6 +29,8 @@ export class PhysicalNames {
   readonly recoveryDeadLetterQueue = (): string => this.of('recovery-dlq');
   readonly undeliveredEventsQueue = (): string => this.of('undelivered-events');
   readonly sweeperDeadLetterQueue = (): string => this.of('sweeper-dlq');
+  readonly reconcilerSchedules = (): string => this.of('reconciler');
+  readonly reconcilerDeadLetterQueue = (): string => this.of('reconciler-dlq');
   readonly auditFailureQueue = (): string => this.of('audit-archiver-failures');
   /** Before the PSP's name and the account's. */
   readonly pspSecretPrefix = (): string => `charge-once/${this.stageName}/psp`;

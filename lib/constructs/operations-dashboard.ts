@@ -10,10 +10,12 @@ import { Construct } from 'constructs';
 
 import { CONSUMERS } from '#contract/events';
 import { CONSUMER_METRICS, DISTRIBUTIONS, GAUGES, METRIC_DIMENSIONS, METRICS } from '#contract/metrics';
+import { FINDING_KINDS } from '#contract/reconciliation';
 
 import {
   consumerCount,
   expression,
+  findingCount,
   productCount,
   productCountOf,
   productDistribution,
@@ -31,6 +33,7 @@ export interface OperationsDashboardProps {
   readonly deadLetterQueues: readonly sqs.IQueue[];
   readonly archiver: lambda.IFunction;
   readonly sweeper: lambda.IFunction;
+  readonly reconciler: lambda.IFunction;
   readonly stores: StoreMetrics;
   /** Whether the stage has reference consumers. */
   readonly withConsumers: boolean;
@@ -63,6 +66,7 @@ export class OperationsDashboard extends Construct {
         row(pspGraphs()),
         row(entryGraphs(props)),
         row(recoveryGraphs(props)),
+        row(reconciliationGraphs(props)),
         row(queueGraphs(props)),
         ...(props.withConsumers ? [row(consumerGraphs())] : []),
         row(storeGraphs(props.stores)),
@@ -211,6 +215,22 @@ function recoveryGraphs({ sweeper, archiver }: OperationsDashboardProps): Graph[
     ['Sweeper', [sweeper.metricInvocations(SUM), sweeper.metricErrors(SUM)]],
     ['Archiver', [archiver.metricInvocations(SUM), archiver.metricErrors(SUM)]],
     ['Age of what the archiver reads', [archiver.metric('IteratorAge', MAXIMUM)], 'ms'],
+  ];
+}
+
+function reconciliationGraphs({ reconciler }: OperationsDashboardProps): Graph[] {
+  return [
+    ['Disagreements', FINDING_KINDS.map(findingCount)],
+    ['Charges compared', [productCount(METRICS.reconciledCharges)]],
+    ['Seen of the window', [productGauge(GAUGES.reconciliationCoverage)], '%'],
+    [
+      'Reconciler',
+      [
+        productCount(METRICS.reconciliationsCompleted),
+        reconciler.metricInvocations(SUM),
+        reconciler.metricErrors(SUM),
+      ],
+    ],
   ];
 }
 

@@ -11,15 +11,23 @@ import {
   type MetricDimension,
   type MetricName,
 } from '#contract/metrics';
+import type { FindingKind } from '#contract/reconciliation';
 
 const PERIOD = Duration.minutes(1);
 
-/** The dimensions that the processes write their counts with: services/gateway/src/app.ts and emf-metric-line.ts. */
+/** The dimensions that the processes write their counts with: services/gateway/src/app.ts, emf-metric-line.ts and emf-report-lines.ts. */
 const GATEWAY_DIMENSIONS = { Service: 'gateway' };
 const SWEEPER_DIMENSIONS = { service: 'sweeper' };
+const RECONCILER_DIMENSIONS = { service: 'reconciler' };
 
-/** Metrics that the sweeper counts; the gateway counts all others. */
+/** Metrics that the sweeper and the reconciler count; the gateway counts all others. */
 const SWEEPER_METRICS: readonly string[] = [METRICS.expiredLeasesFound, GAUGES.oldestExpiredLeaseAge];
+const RECONCILER_METRICS: readonly string[] = [
+  METRICS.reconciliationFindings,
+  METRICS.reconciledCharges,
+  METRICS.reconciliationsCompleted,
+  GAUGES.reconciliationCoverage,
+];
 
 /** Counts of the product itself, of one region, a minute. */
 export function productCount(name: MetricName, period = PERIOD): cloudwatch.Metric {
@@ -58,12 +66,29 @@ function ownMetric(
     namespace: METRICS_NAMESPACE,
     metricName,
     dimensionsMap: {
-      ...(SWEEPER_METRICS.includes(metricName) ? SWEEPER_DIMENSIONS : GATEWAY_DIMENSIONS),
+      ...serviceDimensionsOf(metricName),
       ...dimension,
     },
     statistic,
     period,
     label,
+  });
+}
+
+function serviceDimensionsOf(metricName: string): Record<string, string> {
+  if (SWEEPER_METRICS.includes(metricName)) return SWEEPER_DIMENSIONS;
+  return RECONCILER_METRICS.includes(metricName) ? RECONCILER_DIMENSIONS : GATEWAY_DIMENSIONS;
+}
+
+/** What the reconciler has found of one kind: services/reconciler/src/emf-report-lines.ts. */
+export function findingCount(kind: FindingKind): cloudwatch.Metric {
+  return new cloudwatch.Metric({
+    namespace: METRICS_NAMESPACE,
+    metricName: METRICS.reconciliationFindings,
+    dimensionsMap: { ...RECONCILER_DIMENSIONS, kind },
+    statistic: cloudwatch.Stats.SUM,
+    period: PERIOD,
+    label: kind,
   });
 }
 

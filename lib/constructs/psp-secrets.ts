@@ -61,7 +61,7 @@ export class PspSecrets extends Construct {
   }
 
   /** By name and not by ARN, because the second region's replicas are nowhere declared. */
-  grantRead(role: iam.Role): void {
+  grantRead(grantee: iam.IGrantable): void {
     const stack = Stack.of(this);
     const resources = this.#secretNames.map((secretName) =>
       stack.formatArn({
@@ -72,8 +72,10 @@ export class PspSecrets extends Construct {
         arnFormat: ArnFormat.COLON_RESOURCE_NAME,
       }),
     );
-    role.addToPolicy(new iam.PolicyStatement({ actions: ['secretsmanager:GetSecretValue'], resources }));
-    role.addToPolicy(
+    grantee.grantPrincipal.addToPrincipalPolicy(
+      new iam.PolicyStatement({ actions: ['secretsmanager:GetSecretValue'], resources }),
+    );
+    grantee.grantPrincipal.addToPrincipalPolicy(
       new iam.PolicyStatement({
         actions: ['kms:Decrypt'],
         resources: [this.#key.keyArn],

@@ -135,7 +135,7 @@ export class EventsStack extends RegionalStack {
   ): lambda.Function {
     const sweeper = new Sweeper(this, 'Sweeper', {
       names: this.names,
-      shards: this.#shardsHomedHere(keyStore),
+      shards: this.shardsHomedHere(keyStore),
       recoveryQueue: this.recoveryQueue,
       deadLetterQueue,
       encryptionKey: this.messageKey,
@@ -151,7 +151,8 @@ export class EventsStack extends RegionalStack {
     return sweeper.function;
   }
 
-  #shardsHomedHere({ clusterArns, secretArns }: KeyStoreStack): SweptShard[] {
+  /** Shards whose writer is in this region, with what reaches it by the Data API. */
+  shardsHomedHere({ clusterArns, secretArns }: KeyStoreStack): SweptShard[] {
     const homedHere = Array.from({ length: this.values.shardCount }, (_, shard) => shard).filter(
       (shard) => homeRegionIndex(shard) === this.regionIndex,
     );

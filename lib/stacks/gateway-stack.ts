@@ -36,6 +36,7 @@ export class GatewayStack extends RegionalStack {
   readonly loadBalancer: elb.ApplicationLoadBalancer;
   readonly targetGroup: elb.ApplicationTargetGroup;
   readonly service: ecs.FargateService;
+  readonly pspSecrets: PspSecrets;
 
   constructor(
     scope: Construct,
@@ -54,6 +55,13 @@ export class GatewayStack extends RegionalStack {
     this.targetGroup = targetGroup;
     new RegionalName(this, 'RegionalName', { domain: this.values.domain, loadBalancer });
     this.#firewall(keys);
+    this.pspSecrets = new PspSecrets(this, 'PspSecrets', {
+      values: this.values,
+      names: this.names,
+      secretKey: keys.secretKey,
+      isFirstRegion: this.isFirstRegion,
+      otherRegion: this.otherRegion.region,
+    });
 
     const { service } = new GatewayService(this, 'Gateway', {
       size: this.values.gateway,
@@ -95,14 +103,7 @@ export class GatewayStack extends RegionalStack {
       recoveryQueue,
     });
     keyStore.grantConnect(taskRole);
-    const pspSecrets = new PspSecrets(this, 'PspSecrets', {
-      values: this.values,
-      names: this.names,
-      secretKey: keys.secretKey,
-      isFirstRegion: this.isFirstRegion,
-      otherRegion: this.otherRegion.region,
-    });
-    pspSecrets.grantRead(taskRole);
+    this.pspSecrets.grantRead(taskRole);
     return new GatewayTask(this, 'Task', {
       size: this.values.gateway,
       resources: {
@@ -115,7 +116,7 @@ export class GatewayStack extends RegionalStack {
         recoveryQueueUrl: recoveryQueue.queueUrl,
         databaseUrls: keyStore.databaseUrls,
         tokenKeyArn: tokenKey.keyArn,
-        pspAccounts: pspSecrets.accounts,
+        pspAccounts: this.pspSecrets.accounts,
         pspSecretPrefix: this.names.pspSecretPrefix(),
         braintreeEnvironment: this.values.psp.braintreeEnvironment,
       },

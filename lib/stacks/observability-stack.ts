@@ -12,6 +12,7 @@ import { FunctionAlarms } from '../constructs/function-alarms.ts';
 import { GatewayAlarms } from '../constructs/gateway-alarms.ts';
 import { OperationsDashboard } from '../constructs/operations-dashboard.ts';
 import { QueueAlarms } from '../constructs/queue-alarms.ts';
+import { ReconciliationAlarms } from '../constructs/reconciliation-alarms.ts';
 import type { AlarmSurroundings } from '../constructs/runbook-alarm.ts';
 import { StoreAlarms } from '../constructs/store-alarms.ts';
 import { StoreMetrics } from '../constructs/store-metrics.ts';
@@ -19,12 +20,14 @@ import { TraceSampling } from '../constructs/trace-sampling.ts';
 import type { AuditStack } from './audit-stack.ts';
 import type { EventsStack } from './events-stack.ts';
 import type { GatewayStack } from './gateway-stack.ts';
+import type { ReconcilerStack } from './reconciler-stack.ts';
 import { RegionalStack, type RegionalStackProps } from './regional-stack.ts';
 
 export interface ObservabilityStackProps extends RegionalStackProps {
   readonly events: EventsStack;
   readonly gateway: GatewayStack;
   readonly audit: AuditStack;
+  readonly reconciler: ReconcilerStack;
 }
 
 /** What tells people how a region is: its alarms, each with a heading in the runbook, and its dashboard. */
@@ -32,12 +35,20 @@ export class ObservabilityStack extends RegionalStack {
   /** Where alarms go. */
   readonly alarmTopic: sns.ITopic;
 
-  constructor(scope: Construct, id: string, { events, gateway, audit, ...props }: ObservabilityStackProps) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { events, gateway, audit, reconciler, ...props }: ObservabilityStackProps,
+  ) {
     super(scope, id, { description: 'Alarms, dashboard and sampling of traces', ...props });
     const { names, values } = this;
     this.alarmTopic = new AlarmTopic(this, 'AlarmTopic', { names, values }).topic;
     const stores = new StoreMetrics(names, values, this.regionIndex);
-    const deadLetterQueues = [...events.deadLetterQueues, ...audit.deadLetterQueues];
+    const deadLetterQueues = [
+      ...events.deadLetterQueues,
+      ...audit.deadLetterQueues,
+      ...reconciler.deadLetterQueues,
+    ];
     const consumerQueues = Object.values(events.consumerQueues);
     this.#alarms({ events, gateway, audit }, { stores, deadLetterQueues, consumerQueues });
     new OperationsDashboard(this, 'Dashboard', {
@@ -50,6 +61,7 @@ export class ObservabilityStack extends RegionalStack {
       deadLetterQueues,
       archiver: audit.archiverFunction,
       sweeper: events.sweeperFunction,
+      reconciler: reconciler.reconcilerFunction,
       stores,
       withConsumers: values.withConsumers,
     });
@@ -76,6 +88,7 @@ export class ObservabilityStack extends RegionalStack {
       recoveryQueue: events.recoveryQueue,
       consumerQueues,
     });
+    new ReconciliationAlarms(this, 'ReconciliationAlarms', around);
     new StoreAlarms(this, 'StoreAlarms', { ...around, metrics: stores });
     new FunctionAlarms(this, 'FunctionAlarms', {
       ...around,

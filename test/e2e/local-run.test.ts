@@ -256,6 +256,23 @@ describe('npm start', () => {
     );
   }, 30_000);
 
+  it('has nothing that disagrees between PSP, ledger and key stores, as npm run reconcile says', async () => {
+    const { stdout } = await execute(
+      process.execPath,
+      ['bin/reconcile.ts', '--grace-seconds', '2', '--json'],
+      {
+        env: { PATH: process.env.PATH, DATA_DIR: dataDir },
+      },
+    );
+    const report = JSON.parse(stdout) as {
+      findings: object[];
+      coverage: object;
+      compared: { charges: number };
+    };
+    expect(report).toMatchObject({ findings: [], coverage: { psp: 1, keyStore: 1 }, failures: [] });
+    expect(report.compared.charges).toBeGreaterThan(0);
+  }, 60_000);
+
   it('has sums in its ledger that equal those at the PSP', async () => {
     const endpoints = run.endpoints();
     const dynamodb = dynamodbOf(endpoints);

@@ -59,6 +59,14 @@ function metricsOf(alarm: AlarmProperties): { namespace: string; name: string; d
   });
 }
 
+/** Of the metrics that others than the gateway write. */
+const OTHER_SERVICES: Readonly<Record<string, { readonly Name: string; readonly Value: string }>> = {
+  [METRICS.expiredLeasesFound]: { Name: 'service', Value: 'sweeper' },
+  [GAUGES.oldestExpiredLeaseAge]: { Name: 'service', Value: 'sweeper' },
+  [METRICS.reconciliationFindings]: { Name: 'service', Value: 'reconciler' },
+  [METRICS.reconciliationsCompleted]: { Name: 'service', Value: 'reconciler' },
+};
+
 const STAGES = [DEV, PROD].map((values) => ({ values, stage: new StageUnderTest(values) }));
 const CASES = STAGES.flatMap(({ values, stage }) =>
   stage.templatesOf('observability').map((template, index) => ({
@@ -115,6 +123,7 @@ describe.each(CASES)(
       const deadLetterQueues = [
         ...regionStacks.events.deadLetterQueues,
         ...regionStacks.audit.deadLetterQueues,
+        ...regionStacks.reconciler.deadLetterQueues,
       ];
       const watched = alarms.filter(
         ({ AlarmName, MetricName }) =>
@@ -129,17 +138,16 @@ describe.each(CASES)(
       const known = new Set<string>([...OWN_METRICS, 'TasksCrashed']);
       expect(own.filter(({ name }) => !known.has(name))).toEqual([]);
       for (const { name, dimensions } of own.filter((metric) => metric.name !== 'TasksCrashed')) {
-        const service =
-          name === METRICS.expiredLeasesFound || name === GAUGES.oldestExpiredLeaseAge
-            ? { Name: 'service', Value: 'sweeper' }
-            : { Name: 'Service', Value: 'gateway' };
-        expect(JSON.parse(dimensions)).toEqual([service]);
+        expect(JSON.parse(dimensions)).toEqual([
+          OTHER_SERVICES[name] ?? { Name: 'Service', Value: 'gateway' },
+        ]);
       }
     });
 
-    it('take a silence for good news, but for the sweeper that must run', () => {
+    it('take a silence for good news, but for the sweeper and the reconciler that must run', () => {
       const loud = alarms.filter(({ TreatMissingData }) => TreatMissingData !== 'notBreaching');
       expect(loud.map(({ AlarmName }) => AlarmName)).toEqual([
+        `charge-once-${stageName}-reconciler-not-running`,
         `charge-once-${stageName}-sweeper-not-running`,
       ]);
     });

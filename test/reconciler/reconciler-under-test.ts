@@ -17,6 +17,7 @@ import type { ReconciliationReport } from '#reconciler/reconciliation-report';
 import { StatementKeyRowShard } from '#reconciler/statement-key-row-shard';
 import { storePorts } from '#reconciler/store-ports';
 import { StripePspAccount } from '#reconciler/stripe-psp-account';
+import { eventually } from '#test/support/eventually';
 import { SagaHarness, type TestTask } from '#test/support/saga-harness';
 import { createTestQueue, type TestQueue } from '#test/support/test-queue';
 
@@ -86,7 +87,7 @@ export class ReconcilerUnderTest {
 
   ports(): ReconciliationPorts {
     const { tables, psp, clock } = this.harness;
-    return storePorts({
+    const stores = storePorts({
       dynamodb: tables.client,
       sqs: this.#queue.client,
       ledgerTable: tables.ledger,
@@ -99,6 +100,9 @@ export class ReconcilerUnderTest {
           new StatementKeyRowShard(new PgKeyRowStatements(`shard-${shard}`, pool), KEY_RETENTION_MS),
         ]),
       ),
+    });
+    return {
+      ...stores,
       accounts: [
         new StripePspAccount(
           'stripe',
@@ -112,14 +116,16 @@ export class ReconcilerUnderTest {
             ),
         }),
       ],
-    });
+    };
   }
 
-  /** A charge that settles, through the product. */
+  /** A charge that comes to its end, through the product. */
   async settled(paymentMethod = 'pm_card_visa'): Promise<ChargeKey> {
     const key = this.harness.newKey();
     const answer = await this.task.submit({ key, paymentMethod });
     if (answer.kind !== 'terminal') throw new Error(`the charge is ${answer.kind}`);
+    const isClosed = async () => (await this.harness.rowOf(key))?.status === 'TERMINAL';
+    await eventually('its event is out and its key closed', isClosed, 60_000);
     return key;
   }
 

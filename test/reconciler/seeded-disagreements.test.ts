@@ -35,11 +35,7 @@ describe('the reconciler over the real stores and the simulated PSP', () => {
       // Charged, then lost; and voided again because the PSP took half of it.
       ...['pm_sim_no_answer_after_charge', 'pm_sim_partial_approval'],
     ]) {
-      const key = await under.settled(paymentMethod);
-      await eventually(
-        'the key is closed',
-        async () => (await under.harness.rowOf(key))?.status === 'TERMINAL',
-      );
+      await under.settled(paymentMethod);
     }
     const foreign = { amount: 500, currency: 'eur', confirm: true, payment_method: 'pm_card_visa' };
     await under.stripe.paymentIntents.create(foreign);
@@ -73,10 +69,6 @@ describe('the reconciler over the real stores and the simulated PSP', () => {
 
   it("charged_not_in_ledger: a settlement that the ledger lost, which recovery restores from the client's answer", async () => {
     const key = await under.settled();
-    await eventually(
-      'the key is closed',
-      async () => (await under.harness.rowOf(key))?.status === 'TERMINAL',
-    );
     await under.harness.forgetEntry(key, LEDGER_SEQ.decision);
     expect(await under.kindsOf(key)).toEqual(['charged_not_in_ledger']);
     await repairedBy(key, 'lease-expired');
@@ -178,10 +170,6 @@ describe('the reconciler over the real stores and the simulated PSP', () => {
 
   it('answer_not_in_ledger: a decline that the ledger lost, which recovery restores', async () => {
     const key = await under.settled('pm_card_chargeDeclined');
-    await eventually(
-      'the key is closed',
-      async () => (await under.harness.rowOf(key))?.status === 'TERMINAL',
-    );
     await under.harness.forgetEntry(key, LEDGER_SEQ.decision);
     expect(await under.kindsOf(key)).toEqual(['answer_not_in_ledger']);
     await repairedBy(key, 'lease-expired');
@@ -247,10 +235,6 @@ describe('the reconciler over the real stores and the simulated PSP', () => {
 
   it('takes a charge that moves while it is looked at for what it is', async () => {
     const key = await under.settled();
-    await eventually(
-      'the key is closed',
-      async () => (await under.harness.rowOf(key))?.status === 'TERMINAL',
-    );
     const { chargeId } = (await under.harness.ledgerOf(key))[0] ?? { chargeId: '' };
     let reads = 0;
     // The ledger as it was a moment before the row: as where the charge settles between the two reads.

@@ -28,7 +28,8 @@ const MOST_PSP_ACCOUNTS = 32;
 const pspAccount = z
   .tuple([z.enum(PSP_NAMES), pspAccountName])
   .transform(([pspName, account]) => ({ pspName, pspAccount: account }));
-const pspAccounts = z
+/** Such as `stripe/default,braintree/default`. */
+export const pspAccounts = z
   .string()
   .transform((text) => text.split(',').map((entry) => entry.trim().split('/')))
   .pipe(z.array(pspAccount).min(1).max(MOST_PSP_ACCOUNTS))
@@ -211,6 +212,64 @@ export const sweeperEnvironment = z.object({
   DATABASE_SECRET_ARNS: z.string().transform((value) => value.split(',')),
   DATABASE_NAME: z.string().min(1),
 });
+
+const commaSeparatedNumbers = z
+  .string()
+  .transform((value) => value.split(',').map(Number))
+  .pipe(z.array(z.int().nonnegative()));
+
+/** Reconciler as a Lambda: reads the shards that are homed in its region through the RDS Data API. */
+export const reconcilerEnvironment = z
+  .object({
+    ...shared,
+    LEDGER_TABLE: z.string().min(1),
+    CHECKPOINTS_TABLE: z.string().min(1),
+    /** Shards of the whole key store: a charge's key leads to one of them. */
+    SHARD_COUNT: z.coerce.number().int().positive(),
+    /** Comma-separated numbers of the shards that are compared here. */
+    HOME_SHARDS: commaSeparatedNumbers,
+    /** Comma-separated ARNs of their clusters, in the order of the shards. */
+    DATABASE_CLUSTER_ARNS: z.string().transform((value) => value.split(',')),
+    /** Comma-separated ARNs of the secrets, in the order of the clusters. */
+    DATABASE_SECRET_ARNS: z.string().transform((value) => value.split(',')),
+    DATABASE_NAME: z.string().min(1),
+    PSP_ACCOUNTS: pspAccounts,
+    PSP_SECRET_PREFIX: gatewayEnvironment.shape.PSP_SECRET_PREFIX,
+    STRIPE_API_BASE: gatewayEnvironment.shape.STRIPE_API_BASE,
+    BRAINTREE_ENVIRONMENT: gatewayEnvironment.shape.BRAINTREE_ENVIRONMENT,
+    BRAINTREE_API_BASE: gatewayEnvironment.shape.BRAINTREE_API_BASE,
+    /** As the gateway has it: by it, the rows of a time are found. */
+    KEY_RETENTION_SECONDS: gatewayEnvironment.shape.KEY_RETENTION_SECONDS,
+    /** How much time one run compares: several times what lies between two runs. */
+    WINDOW_SECONDS: z.coerce.number().int().positive().default(900),
+    /** What is younger may be on its way, and is left to the next run. */
+    GRACE_SECONDS: z.coerce.number().int().positive().default(300),
+    /** How long a charge may take to its end; longer than an absence at the PSP takes to count. */
+    OPEN_AT_MOST_SECONDS: z.coerce.number().int().positive().default(1_800),
+  })
+  .superRefine(checkBraintree)
+  .superRefine(checkHomeShards);
+
+/** A shard without its cluster would be compared by nobody. */
+function checkHomeShards(
+  environment: {
+    SHARD_COUNT: number;
+    HOME_SHARDS: readonly number[];
+    DATABASE_CLUSTER_ARNS: readonly string[];
+    DATABASE_SECRET_ARNS: readonly string[];
+  },
+  context: z.RefinementCtx,
+): void {
+  const { SHARD_COUNT, HOME_SHARDS } = environment;
+  const issue = (name: string, message: string): void =>
+    context.addIssue({ code: 'custom', path: [name], message });
+  if (HOME_SHARDS.some((shard) => shard >= SHARD_COUNT)) {
+    issue('HOME_SHARDS', 'must be numbers of shards, below SHARD_COUNT');
+  }
+  for (const name of ['DATABASE_CLUSTER_ARNS', 'DATABASE_SECRET_ARNS'] as const) {
+    if (environment[name].length !== HOME_SHARDS.length) issue(name, 'must be as many as HOME_SHARDS');
+  }
+}
 
 /** Migrations as a Lambda, which a deployment runs before the tasks of its version. */
 export const migrationEnvironment = z.object({

@@ -40,6 +40,12 @@ export const METRICS = {
   pspUnknowns: 'PspUnknowns',
   /** Runs that came to the end of their lease before the end of their charge. */
   leasesRunOut: 'LeasesRunOut',
+  /** What stores and PSPs disagree about: in all, and with the dimension `kind` of `reconciliation.ts`. */
+  reconciliationFindings: 'ReconciliationFindings',
+  /** Charges that a run of the reconciler has held against the ledger. */
+  reconciledCharges: 'ReconciledCharges',
+  /** Runs of the reconciler that could read all that they meant to. */
+  reconciliationsCompleted: 'ReconciliationsCompleted',
 } as const;
 
 /** Milliseconds, of which the whole distribution is kept. */
@@ -60,6 +66,8 @@ export const GAUGES = {
   chargesInFlight: 'ChargesInFlight',
   /** Seconds for which the charge has waited that a sweep found to wait longest; 0 where none does. */
   oldestExpiredLeaseAge: 'OldestExpiredLeaseAge',
+  /** Percent of the reconciler's window that it saw, at the PSPs and in the key store, whichever is less. */
+  reconciliationCoverage: 'ReconciliationCoverage',
 } as const;
 
 /** `probing`: the next call may try, or is trying. */

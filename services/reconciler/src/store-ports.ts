@@ -10,7 +10,6 @@ import { SqsTicketQueue } from '#sweeper/sqs-ticket-queue';
 import { DynamoCheckpointSteps } from './dynamo-checkpoint-steps.ts';
 import { DynamoLedgerRecords } from './dynamo-ledger-records.ts';
 import type { KeyRowShard } from './key-row-shard.ts';
-import type { PspAccount } from './psp-account.ts';
 import type { ReconciliationPorts } from './reconciliation-ports.ts';
 
 export interface StorePortsOptions {
@@ -23,16 +22,14 @@ export interface StorePortsOptions {
   /** Of the whole key store, in all regions. */
   readonly shardCount: number;
   readonly homeShards: ReadonlyMap<number, KeyRowShard>;
-  readonly accounts: readonly PspAccount[];
 }
 
-/** The ports on real clocks and AWS's stores: what a run in AWS and a run beside the local run have in common. */
-export function storePorts(options: StorePortsOptions): ReconciliationPorts {
+/** The ports on real clocks and AWS's stores, all but the PSPs' accounts: what a run in AWS and a run beside the local run have in common. */
+export function storePorts(options: StorePortsOptions): Omit<ReconciliationPorts, 'accounts'> {
   const clock = new SystemClock();
   const random = new SystemRandom();
   const requests = new DynamoRequests({ client: options.dynamodb, clock, random });
   return {
-    accounts: options.accounts,
     homeShards: options.homeShards,
     shardMap: new StaticShardMap(options.shardCount),
     ledger: new DynamoLedgerRecords(requests, options.ledgerTable),

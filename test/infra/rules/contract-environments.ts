@@ -5,11 +5,13 @@ import {
   consumerEnvironment,
   gatewayEnvironment,
   migrationEnvironment,
+  reconcilerEnvironment,
   sweeperEnvironment,
 } from '#contract/environment';
 
 import { CONSUMER_LEFT_TO_DEFAULT } from '../../../lib/constructs/consumer-environment.ts';
 import { LEFT_TO_DEFAULT } from '../../../lib/constructs/gateway-environment.ts';
+import { RECONCILER_LEFT_TO_DEFAULT } from '../../../lib/constructs/reconciler.ts';
 import { asList, at, nameOf, property, resourcesOfType } from './template-values.ts';
 import type { Placed, TopologyRule } from './template-values.ts';
 
@@ -27,6 +29,7 @@ const CONTRACTS: Readonly<Record<string, Contract>> = {
   Consumer: { schema: consumerEnvironment, unset: Object.keys(CONSUMER_LEFT_TO_DEFAULT) },
   SweeperFunction: { schema: sweeperEnvironment, unset: [...SET_BY_LAMBDA, 'SWEEP_BATCH_SIZE'] },
   MigrationsFunction: { schema: migrationEnvironment, unset: [] },
+  ReconcilerFunction: { schema: reconcilerEnvironment, unset: Object.keys(RECONCILER_LEFT_TO_DEFAULT) },
   ArchiverFunction: { schema: auditArchiverEnvironment, unset: SET_BY_LAMBDA },
 };
 
