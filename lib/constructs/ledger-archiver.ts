@@ -129,7 +129,13 @@ export class LedgerArchiver extends Construct {
       resources: [bucket.bucketArn],
       conditions: { StringLike: { 's3:prefix': ARCHIVE_PREFIX } },
     });
-    for (const statement of [readStream, writeArchive, listArchive]) archiver.addToRolePolicy(statement);
+    // Asked before the first write: a bucket that keeps nothing is refused.
+    const readLock = new iam.PolicyStatement({
+      actions: ['s3:GetBucketObjectLockConfiguration'],
+      resources: [bucket.bucketArn],
+    });
+    for (const statement of [readStream, writeArchive, listArchive, readLock])
+      archiver.addToRolePolicy(statement);
     this.#acknowledgeObjects(archiver, bucket);
     ledgerKey.grantDecrypt(archiver);
     encryptionKey.grant(archiver, 'kms:Decrypt', 'kms:GenerateDataKey');

@@ -2,24 +2,26 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { handler } from '#audit-archiver/lambda';
 import { TEST_CREDENTIALS, TEST_REGION } from '#test/support/test-aws';
-import { testCloud } from '#test/support/test-cloud';
 
 import { AuditBucket } from './audit-bucket.ts';
+import { LockedBucketEndpoint } from './locked-bucket.ts';
 import { sequenceNumber, streamRecords, unreadableRecord, windowedEvent } from './ledger-stream.ts';
 
 describe('the audit archiver as a Lambda', () => {
   const before = { ...process.env };
   let bucket: AuditBucket;
+  let endpoint: LockedBucketEndpoint;
   let invoke: typeof handler;
   beforeAll(async () => {
     bucket = await AuditBucket.create();
+    endpoint = await LockedBucketEndpoint.start();
     Object.assign(process.env, {
       NODE_ENV: 'test',
       LOG_LEVEL: 'silent',
       AWS_REGION: TEST_REGION,
       AWS_ACCESS_KEY_ID: TEST_CREDENTIALS.accessKeyId,
       AWS_SECRET_ACCESS_KEY: TEST_CREDENTIALS.secretAccessKey,
-      AWS_ENDPOINT_URL_S3: testCloud().sqsEndpoint,
+      AWS_ENDPOINT_URL_S3: endpoint.url,
       AUDIT_BUCKET: bucket.name,
     });
     ({ handler: invoke } = await import('#audit-archiver/lambda'));
@@ -27,6 +29,7 @@ describe('the audit archiver as a Lambda', () => {
   afterAll(async () => {
     process.env = before;
     await bucket.remove();
+    await endpoint.stop();
   });
 
   it('archives the batches of a shard and answers as the mapping wants to hear', async () => {

@@ -20,8 +20,8 @@ export function streamRecord(sequence: number, change: Partial<StreamRecord> = {
       ApproximateCreationDateTime: SHARD_START_EPOCH_SECONDS + sequence,
       NewImage: {
         charge_id: { S: `ch_${sequence}` },
-        seq: { N: '200' },
-        state: { S: 'SETTLED' },
+        seq: { N: '100' },
+        state: { S: 'RESERVED' },
         epoch: { N: '1099511627777' },
         origin_region: { S: TEST_REGION },
         amount_minor: { N: '1999' },

@@ -3,6 +3,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 
 import { archiveBatch } from '#audit-archiver/archive-batch';
+import { sha256Of } from '#audit-archiver/archive-object';
 import type { S3ArchiveBucket } from '#audit-archiver/s3-archive-bucket';
 import { verifyArchive, type ObjectRetention, type VerifyOptions } from '#audit-archiver/verify-archive';
 import { TEST_REGION } from '#test/support/test-aws';
@@ -70,6 +71,7 @@ class Archive {
       region: TEST_REGION,
       requiresLock: false,
       archivedBeforeEpochMs: LATER_EPOCH_MS,
+      nowEpochMs: LATER_EPOCH_MS,
       ...options,
     });
   }
@@ -123,7 +125,7 @@ describe('verifying the archive', () => {
     const archive = await Archive.written();
     archive.objects.delete(archive.key(2));
     expect(await archive.problems()).toEqual(
-      [7, 8, 9].map((charge) => `charge ch_${charge} entry 200: stands in the ledger, and is in no object`),
+      [7, 8, 9].map((charge) => `charge ch_${charge} entry 100: stands in the ledger, and is in no object`),
     );
   });
 
@@ -141,7 +143,7 @@ describe('verifying the archive', () => {
       lines.map((line, index) => (index === 2 ? line.replace('"1999"', '"1"') : line)),
     );
     expect(await archive.problems()).toEqual([
-      `charge ch_8 entry 200: differs between the ledger and ${archive.key(2)}`,
+      `charge ch_8 entry 100: differs between the ledger and ${archive.key(2)}`,
     ]);
   });
 
@@ -206,7 +208,7 @@ describe('verifying the archive', () => {
     const archive = await Archive.written();
     archive.ledger.set('ch_5', { ...archive.ledger.get('ch_5'), amount_minor: { N: '1' } });
     expect(await archive.problems()).toEqual([
-      `charge ch_5 entry 200: differs between the ledger and ${archive.key(1)}`,
+      `charge ch_5 entry 100: differs between the ledger and ${archive.key(1)}`,
     ]);
   });
 
@@ -214,7 +216,7 @@ describe('verifying the archive', () => {
     const archive = await Archive.written();
     archive.ledger.delete('ch_5');
     expect(await archive.problems()).toEqual([
-      `charge ch_5 entry 200: archived in ${archive.key(1)}, and gone from the ledger`,
+      `charge ch_5 entry 100: archived in ${archive.key(1)}, and gone from the ledger`,
     ]);
   });
 
@@ -227,7 +229,7 @@ describe('verifying the archive', () => {
       recorded_at: { S: recordedAt },
     });
     expect(await archive.problems()).toEqual([
-      'charge ch_99 entry 200: stands in the ledger, and is in no object',
+      'charge ch_99 entry 100: stands in the ledger, and is in no object',
     ]);
     const early = await archive.verify({ archivedBeforeEpochMs: LATER_EPOCH_MS - 120_000 });
     expect(early).toMatchObject({ problems: [], onTheirWay: 1 });
@@ -276,5 +278,133 @@ describe('verifying the archive', () => {
     expect(await archive.problems()).toEqual([
       `${archive.key(1)}: has more than one version, or was deleted`,
     ]);
+  });
+
+  /** Entries of one charge, of another region, so that they have to be in no object here. */
+  const noteCharge = (archive: Archive, entries: readonly (readonly [seq: string, state: string])[]) => {
+    for (const [seq, state] of entries) {
+      archive.ledger.set(`ch_50 ${seq}`, {
+        ...{ charge_id: { S: 'ch_50' }, seq: { N: seq }, state: { S: state } },
+        ...{ origin_region: { S: 'us-west-2' }, recorded_at: { S: '2026-11-22T12:00:00.000Z' } },
+      });
+    }
+  };
+
+  it.each<[string, (readonly [string, string])[]]>([
+    [
+      'RESERVED SETTLED',
+      [
+        ['200', 'SETTLED'],
+        ['100', 'RESERVED'],
+      ],
+    ],
+    [
+      'RESERVED VOIDED',
+      [
+        ['100', 'RESERVED'],
+        ['200', 'VOIDED'],
+      ],
+    ],
+    [
+      'RESERVED VOIDING',
+      [
+        ['100', 'RESERVED'],
+        ['200', 'VOIDING'],
+      ],
+    ],
+    [
+      'RESERVED VOIDING VOIDED LATE_SUCCESS_VOIDED',
+      [
+        ['100', 'RESERVED'],
+        ['200', 'VOIDING'],
+        ['300', 'VOIDED'],
+        ['400', 'LATE_SUCCESS_VOIDED'],
+      ],
+    ],
+  ])('takes the entries %s for a legal way', async (_path, entries) => {
+    const archive = await Archive.written();
+    noteCharge(archive, entries);
+    expect(await archive.problems()).toEqual([]);
+  });
+
+  it.each<[string, (readonly [string, string])[]]>([
+    ['SETTLED', [['200', 'SETTLED']]],
+    [
+      'RESERVED VOIDED',
+      [
+        ['100', 'RESERVED'],
+        ['300', 'VOIDED'],
+      ],
+    ],
+    [
+      'RESERVED SETTLED VOIDED',
+      [
+        ['100', 'RESERVED'],
+        ['200', 'SETTLED'],
+        ['300', 'VOIDED'],
+      ],
+    ],
+    [
+      'RESERVED LATE_SUCCESS_VOIDED',
+      [
+        ['100', 'RESERVED'],
+        ['400', 'LATE_SUCCESS_VOIDED'],
+      ],
+    ],
+    [
+      'RESERVED REFUNDED',
+      [
+        ['100', 'RESERVED'],
+        ['200', 'REFUNDED'],
+      ],
+    ],
+  ])('names a charge whose entries are %s, a way that the saga never takes', async (_path, entries) => {
+    const archive = await Archive.written();
+    noteCharge(archive, entries);
+    expect((await archive.problems())[0]).toMatch(/^charge ch_50: its entries are /);
+  });
+
+  it('does not judge a charge that may be in the middle of its way', async () => {
+    const archive = await Archive.written();
+    noteCharge(archive, [['200', 'SETTLED']]);
+    const archivedBeforeEpochMs = Date.parse('2026-11-22T11:59:00.000Z');
+    expect(await archive.problems({ archivedBeforeEpochMs })).toEqual([]);
+  });
+
+  it('names an object without entries that was slipped in within the range of another', async () => {
+    const archive = await Archive.written();
+    const [first, second] = [archive.key(0), archive.key(1)];
+    const within = second.replace(/(\d{40})-(\d{40})/, (_, from: string) => `${from}-${from}`);
+    const header = {
+      ...{ format: 'charge-once-ledger-archive/1', region: TEST_REGION, shard: SHARD, entries: 0 },
+      predecessor: { key: first, sha256: sha256Of(archive.objects.get(first) ?? new Uint8Array()) },
+    };
+    archive.objects.set(within, gzipSync(`${JSON.stringify(header)}\n`));
+    expect(await archive.problems()).toContain(`${within}: holds no entries`);
+  });
+
+  it('names an object that holds other entries than its name says', async () => {
+    const archive = await Archive.written();
+    const key = archive.key(2);
+    const renamed = key.replace(/(\d{40})-(\d{40})/, (_, from: string, to: string) => {
+      return `${from}-${String(BigInt(to) + 1n).padStart(40, '0')}`;
+    });
+    archive.objects.set(renamed, archive.objects.get(key) ?? new Uint8Array());
+    archive.objects.delete(key);
+    expect(await archive.problems()).toEqual([
+      `${renamed}: does not begin and end with the entries that its name says`,
+    ]);
+  });
+
+  it('names an object whose retention ran out, unless it is on legal hold', async () => {
+    const archive = await Archive.written();
+    archive.isLocked = true;
+    const until = new Date(LATER_EPOCH_MS - 1).toISOString();
+    for (const key of archive.keys) {
+      archive.retention.set(key, { mode: 'COMPLIANCE', until, legalHold: key === archive.key(0) });
+    }
+    expect(await archive.problems()).toEqual(
+      [1, 2].map((index) => `${archive.key(index)}: its retention ran out at ${until}`),
+    );
   });
 });

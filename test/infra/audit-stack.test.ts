@@ -149,7 +149,12 @@ describe.each([
         .flatMap(({ Action }) => Action)
         .filter((action) => action.startsWith(`${service}:`))
         .sort();
-    expect(actionsOf('s3')).toEqual(['s3:GetObject', 's3:ListBucket', 's3:PutObject']);
+    expect(actionsOf('s3')).toEqual([
+      's3:GetBucketObjectLockConfiguration',
+      's3:GetObject',
+      's3:ListBucket',
+      's3:PutObject',
+    ]);
     expect(actionsOf('dynamodb')).toEqual([
       'dynamodb:DescribeStream',
       'dynamodb:GetRecords',

@@ -24,5 +24,6 @@ export const handler = archiveHandler({
   }),
   bucketName: environment.AUDIT_BUCKET,
   region: environment.AWS_REGION,
+  requiresLock: true,
   log: archiverLog(environment.LOG_LEVEL, environment.AWS_REGION),
 });

@@ -27,12 +27,19 @@ export class LedgerStream {
     return this.#arn ?? '';
   }
 
+  /** All of them, of however many pages. */
   async shardIds(): Promise<string[]> {
     this.#arn ??= await this.#findArn();
-    const { StreamDescription: described } = await this.#client.send(
-      new DescribeStreamCommand({ StreamArn: this.#arn }),
-    );
-    return (described?.Shards ?? []).flatMap(({ ShardId }) => ShardId ?? []);
+    const ids: string[] = [];
+    let last: string | undefined;
+    do {
+      const { StreamDescription: page } = await this.#client.send(
+        new DescribeStreamCommand({ StreamArn: this.#arn, ExclusiveStartShardId: last }),
+      );
+      ids.push(...(page?.Shards ?? []).flatMap(({ ShardId }) => ShardId ?? []));
+      last = page?.LastEvaluatedShardId;
+    } while (last !== undefined);
+    return ids;
   }
 
   /**

@@ -1,12 +1,11 @@
 import {
-  GetObjectLockConfigurationCommand,
   HeadObjectCommand,
   ListObjectVersionsCommand,
-  S3ServiceException,
   type ListObjectVersionsCommandOutput,
   type S3Client,
 } from '@aws-sdk/client-s3';
 
+import { readBucketLock, type BucketLock } from './bucket-lock.ts';
 import { S3ArchiveBucket } from './s3-archive-bucket.ts';
 import type { ObjectRetention, VerifiedBucket } from './verify-archive.ts';
 
@@ -17,7 +16,7 @@ export class S3VerifiedBucket implements VerifiedBucket {
   readonly #client: S3Client;
   readonly #bucketName: string;
   readonly #bucket: S3ArchiveBucket;
-  #hasLock: Promise<boolean> | undefined;
+  #lock: Promise<BucketLock> | undefined;
 
   constructor(client: S3Client, bucketName: string) {
     this.#client = client;
@@ -34,8 +33,7 @@ export class S3VerifiedBucket implements VerifiedBucket {
   }
 
   async retentionOf(key: string): Promise<ObjectRetention | undefined> {
-    this.#hasLock ??= this.#askForLock();
-    if (!(await this.#hasLock)) return undefined;
+    if (!(await this.#isLocked())) return undefined;
     const head = await this.#client.send(new HeadObjectCommand({ Bucket: this.#bucketName, Key: key }));
     return {
       mode: head.ObjectLockMode,
@@ -46,8 +44,7 @@ export class S3VerifiedBucket implements VerifiedBucket {
 
   /** Only a bucket under Object Lock has versions to look at. */
   async *changedKeys(): AsyncGenerator<string> {
-    this.#hasLock ??= this.#askForLock();
-    if (!(await this.#hasLock)) return;
+    if (!(await this.#isLocked())) return;
     let page: ListObjectVersionsCommandOutput | undefined;
     do {
       page = await this.#client.send(
@@ -63,18 +60,8 @@ export class S3VerifiedBucket implements VerifiedBucket {
     } while (page.IsTruncated === true);
   }
 
-  async #askForLock(): Promise<boolean> {
-    try {
-      const { ObjectLockConfiguration: found } = await this.#client.send(
-        new GetObjectLockConfigurationCommand({ Bucket: this.#bucketName }),
-      );
-      return found?.ObjectLockEnabled === 'Enabled';
-    } catch (error) {
-      // Not configured, or a server that does not know what it is. Anything else is an answer that is needed.
-      if (!(error instanceof S3ServiceException)) throw error;
-      const status = error.$metadata.httpStatusCode ?? 0;
-      if (status === 404 || status === 501 || status === 400 || status === 405) return false;
-      throw error;
-    }
+  async #isLocked(): Promise<boolean> {
+    this.#lock ??= readBucketLock(this.#client, this.#bucketName);
+    return (await this.#lock).kind === 'locked';
   }
 }

@@ -33,6 +33,7 @@ export interface VerifyOptions {
   readonly region: string;
   /** Entries that were written later than this may be on their way to the archive. Milliseconds since the epoch. */
   readonly archivedBeforeEpochMs: number;
+  readonly nowEpochMs: number;
 }
 
 export interface VerifyReport {
@@ -56,13 +57,22 @@ interface ShardObject {
   readonly last: bigint;
 }
 
+interface ChargeStates {
+  readonly states: { readonly seq: number; readonly state: string }[];
+  youngestEpochMs: number;
+}
+
+/** The slots of a charge and what stands in them: the saga takes no other way. */
+const LEGAL_WAY =
+  /^100 RESERVED(?:, 200 (?:SETTLED|VOIDED|VOIDING(?:, 300 VOIDED)?)(?:, 400 LATE_SUCCESS_VOIDED)?)?$/;
+
 /** So many problems are listed; more say nothing new. */
 const MOST_PROBLEMS = 100;
 
 /**
  * Walks the chain of each shard and holds the archive and the ledger against each other, in both directions.
  *
- * It keeps a digest for each entry in memory: some 200 bytes each.
+ * It keeps a digest and the state of each entry in memory: some 300 bytes each.
  */
 export async function verifyArchive(options: VerifyOptions): Promise<VerifyReport> {
   const walk = new ArchiveWalk(options);
@@ -74,6 +84,8 @@ export async function verifyArchive(options: VerifyOptions): Promise<VerifyRepor
 class ArchiveWalk {
   readonly #options: VerifyOptions;
   readonly #archived = new Map<string, { readonly key: string; readonly digest: string; seen: boolean }>();
+  /** What the ledger holds of each charge, whichever region wrote it. */
+  readonly #charges = new Map<string, ChargeStates>();
   readonly #problems: string[] = [];
   readonly #counts = { shards: 0, objects: 0, entries: 0, ledgerEntries: 0, onTheirWay: 0, heldObjects: 0 };
   #isLocked = false;
@@ -96,7 +108,11 @@ class ArchiveWalk {
   }
 
   async compareLedger(): Promise<void> {
-    for await (const image of this.#options.ledger()) this.#compareEntry(image);
+    for await (const image of this.#options.ledger()) {
+      this.#noteState(image);
+      this.#compareEntry(image);
+    }
+    this.#checkOrder();
     for (const [name, { key, seen }] of this.#archived) {
       if (!seen) this.#problem(`${name}: archived in ${key}, and gone from the ledger`);
     }
@@ -167,6 +183,7 @@ class ArchiveWalk {
   }
 
   #checkEntries(object: ShardObject, entries: readonly ArchivedEntry[]): void {
+    this.#checkRange(object, entries);
     let before = object.first - 1n;
     for (const { sequenceNumber, image } of entries) {
       const number = BigInt(sequenceNumber);
@@ -186,6 +203,39 @@ class ArchiveWalk {
     }
   }
 
+  /** The key is made of the first and the last entry: an object that holds others, or none, was slipped in. */
+  #checkRange({ key, first, last }: ShardObject, entries: readonly ArchivedEntry[]): void {
+    const numbers = entries.map(({ sequenceNumber }) => BigInt(sequenceNumber));
+    if (numbers.length === 0) this.#problem(`${key}: holds no entries`);
+    else if (numbers[0] !== first || numbers.at(-1) !== last) {
+      this.#problem(`${key}: does not begin and end with the entries that its name says`);
+    }
+  }
+
+  #noteState(image: Readonly<Record<string, unknown>>): void {
+    const chargeId = (image.charge_id as { S?: string } | undefined)?.S ?? '?';
+    const known = this.#charges.get(chargeId) ?? { states: [], youngestEpochMs: 0 };
+    const writtenAt = Date.parse((image.recorded_at as { S?: string } | undefined)?.S ?? '');
+    known.states.push({
+      seq: Number((image.seq as { N?: string } | undefined)?.N),
+      state: (image.state as { S?: string } | undefined)?.S ?? '?',
+    });
+    if (writtenAt > known.youngestEpochMs) known.youngestEpochMs = writtenAt;
+    this.#charges.set(chargeId, known);
+  }
+
+  /** Of a charge that is being written while the ledger is read, a part may have been seen. */
+  #checkOrder(): void {
+    for (const [chargeId, { states, youngestEpochMs }] of this.#charges) {
+      if (youngestEpochMs > this.#options.archivedBeforeEpochMs) continue;
+      const way = states
+        .toSorted((one, other) => one.seq - other.seq)
+        .map(({ seq, state }) => `${seq} ${state}`)
+        .join(', ');
+      if (!LEGAL_WAY.test(way)) this.#problem(`charge ${chargeId}: its entries are ${way}`);
+    }
+  }
+
   async #checkRetention(key: string): Promise<void> {
     const retention = await this.#options.bucket.retentionOf(key);
     if (retention === undefined) {
@@ -196,6 +246,8 @@ class ArchiveWalk {
     if (retention.legalHold) this.#counts.heldObjects += 1;
     if (retention.mode === undefined || retention.until === undefined) {
       this.#problem(`${key}: is kept by no retention`);
+    } else if (!(Date.parse(retention.until) > this.#options.nowEpochMs) && !retention.legalHold) {
+      this.#problem(`${key}: its retention ran out at ${retention.until}`);
     }
   }
 

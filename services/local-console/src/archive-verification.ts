@@ -42,6 +42,7 @@ export class ArchiveVerification {
       // The local bucket has none.
       requiresLock: false,
       archivedBeforeEpochMs: Date.now() - GRACE_MS,
+      nowEpochMs: Date.now(),
     });
     const { objects, entries, ledgerEntries, onTheirWay, problems } = report;
     return {
