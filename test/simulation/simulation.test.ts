@@ -62,6 +62,7 @@ describe('the simulation', () => {
     [9_166, 'such a watch, where the row was lost as well'],
     [239_239, 'such a watch, where who found the charge was killed once the row was terminal'],
     [693_109, 'such a watch, where a client that asked again found the charge'],
+    [700_702, 'a client that is refused as a mismatch of its own charge, which waits for its token'],
   ])('mends what seed %i found: %s', async (seed) => {
     expect(textOf(await simulateOne({ seed, coverage: new Coverage() }))).toEqual([]);
   });

@@ -45,7 +45,8 @@ export function withCrashAt(ports: SagaPorts, point: CrashPoint): SagaPorts {
       raiseEpoch: (key, holder, atLeast) => keyStore.raiseEpoch(key, holder, atLeast),
       complete: (key, holder, completion) =>
         guard('complete', () => keyStore.complete(key, holder, completion)),
-      release: (key, holder, resumeAfterMs) => keyStore.release(key, holder, resumeAfterMs),
+      release: (key, holder, resumeAfterMs, fingerprint) =>
+        keyStore.release(key, holder, resumeAfterMs, fingerprint),
       free: (key, holder) => keyStore.free(key, holder),
       peek: (key) => keyStore.peek(key),
     },

@@ -394,6 +394,15 @@ export function keyStoreContract(name: string, open: () => Promise<KeyStoreUnder
         expect(next).toMatchObject({ kind: 'won', takeover: true, epoch: holder.epoch + 1 });
       });
 
+      it('brings the row to the payload that the ledger knows, where the run says so', async () => {
+        const key = aKey();
+        const fingerprint = 'ab'.repeat(32);
+        await store.release(key, await acquired(store, key), 60_000, fingerprint);
+        expect(await store.acquire(key, aRun())).toEqual({ kind: 'mismatch' });
+        const owner = await store.acquire(key, aRun({ fingerprint }));
+        expect(owner).toMatchObject({ kind: 'won', takeover: true, fingerprint });
+      });
+
       it('is done again when its answer was lost', async () => {
         const key = aKey();
         const holder = await acquired(store, key);

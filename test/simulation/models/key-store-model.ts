@@ -110,11 +110,16 @@ export class KeyStoreModel {
     return DONE;
   }
 
-  release(key: ChargeKey, holder: LeaseHolder, resumeAfterMs: number): Done | Fenced {
+  release(key: ChargeKey, holder: LeaseHolder, resumeAfterMs: number, fingerprint?: string): Done | Fenced {
     const row = this.#held(key, holder, ['PROCESSING']);
     if (row === undefined) return FENCED;
     const nowMs = this.#nowMs();
-    this.#write({ ...row, leaseExpiresAtMs: nowMs, resumeAfterMs: nowMs + resumeAfterMs });
+    this.#write({
+      ...row,
+      leaseExpiresAtMs: nowMs,
+      resumeAfterMs: nowMs + resumeAfterMs,
+      fingerprint: fingerprint ?? row.fingerprint,
+    });
     return DONE;
   }
 

@@ -152,8 +152,8 @@ export class GatewayProcess {
           }
           return completed;
         }),
-      release: (key, holder, resumeAfterMs) =>
-        at(key, 'release', (store) => store.release(key, holder, resumeAfterMs)),
+      release: (key, holder, resumeAfterMs, fingerprint) =>
+        at(key, 'release', (store) => store.release(key, holder, resumeAfterMs, fingerprint)),
       free: (key, holder) => at(key, 'free', (store) => store.free(key, holder)),
       peek: (key) => at(key, 'peek', (store) => store.peek(key)),
     };

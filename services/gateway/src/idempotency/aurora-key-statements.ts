@@ -130,6 +130,7 @@ export const RELEASE = `
 update idempotency_keys set
   lease_expires_at = clock_timestamp(),
   resume_after = clock_timestamp() + $5::float8 * ${MILLISECOND},
+  fingerprint = coalesce(decode($6::text, 'hex'), fingerprint),
   updated_at = clock_timestamp()
 where tenant_id = $1 and idempotency_key = $2 and run_id = $3 and epoch = $4 and status = 'PROCESSING'`;
 

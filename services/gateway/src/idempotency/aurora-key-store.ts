@@ -94,8 +94,14 @@ export class AuroraKeyStore implements KeyStore {
     return doneIf(completed === 1);
   }
 
-  async release(key: ChargeKey, holder: LeaseHolder, resumeAfterMs: number): Promise<Done | Fenced> {
-    const { rowCount } = await this.#shardFor(key).execute(RELEASE, [...heldRow(key, holder), resumeAfterMs]);
+  async release(
+    key: ChargeKey,
+    holder: LeaseHolder,
+    resumeAfterMs: number,
+    fingerprint?: string,
+  ): Promise<Done | Fenced> {
+    const parameters = [...heldRow(key, holder), resumeAfterMs, fingerprint ?? null];
+    const { rowCount } = await this.#shardFor(key).execute(RELEASE, parameters);
     return doneIf(rowCount === 1);
   }
 

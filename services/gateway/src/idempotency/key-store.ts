@@ -32,8 +32,16 @@ export interface KeyStore {
   /**
    * Gives the lease back while the charge is not terminal: a client that asks again may take it at once, the
    * sweeper after `resumeAfterMs`.
+   *
+   * @param fingerprint what the ledger says that the charge is made of, where the run knows: it replaces the row's, so
+   * that a client with that payload is let in and one with another is not
    */
-  release(key: ChargeKey, holder: LeaseHolder, resumeAfterMs: number): Promise<Done | Fenced>;
+  release(
+    key: ChargeKey,
+    holder: LeaseHolder,
+    resumeAfterMs: number,
+    fingerprint?: string,
+  ): Promise<Done | Fenced>;
 
   /**
    * Frees a row that was acquired and never launched. The caller has fenced the checkpoint first (protocol rule 20).

@@ -43,7 +43,9 @@ export async function reconcileEvidence(run: SagaRun): Promise<StepResult> {
   if (history.decision === undefined) {
     if (isTerminal(checkpoint)) return restoreLedger(run, checkpoint);
     if (checkpoint.step === 'VOIDING') return restoreVoiding(run, checkpoint);
-    return { kind: 'reached', state: pendingSinceTheFirst(checkpoint, history.reserved) };
+    const state = pendingSinceTheFirst(checkpoint, history.reserved);
+    // Another payload's charge may wait for its own client, who alone has the token: the item lets that client in.
+    return state.step === 'PSP_PENDING' && run.isCorrected ? moved(run, state) : { kind: 'reached', state };
   }
   return bringCheckpointTo(run, history.reserved ?? run.reservedEntry(), history);
 }

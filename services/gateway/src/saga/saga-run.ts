@@ -43,7 +43,6 @@ export class SagaRun {
   private readonly stopMonotonicMs: () => number;
   private currentHolder: LeaseHolder;
   private currentRecord: CheckpointRecord;
-  /** The record differs from the item, by what the ledger says: the next write carries it there. */
   private corrected = false;
 
   constructor(ports: SagaPorts, start: SagaRunStart, stopMonotonicMs: () => number) {
@@ -63,6 +62,11 @@ export class SagaRun {
 
   get record(): CheckpointRecord {
     return this.currentRecord;
+  }
+
+  /** The record differs from the item, by what the ledger says: the next write carries it there. */
+  get isCorrected(): boolean {
+    return this.corrected;
   }
 
   get charge(): AcceptedCharge {

@@ -149,7 +149,8 @@ async function handBack(run: SagaRun, end: Extract<RunEnd, { kind: 'postponed' }
     'charge postponed',
   );
   try {
-    await run.ports.keyStore.release(run.key, run.holder, end.resumeAfterMs);
+    // Every hand-back brings the row's payload to that of the ledger, which may be another's (protocol rule 22).
+    await run.ports.keyStore.release(run.key, run.holder, end.resumeAfterMs, run.fingerprint);
   } catch (error) {
     run.ports.logger.warn(
       { ...run.logFields, err: error },
