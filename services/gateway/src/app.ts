@@ -1,6 +1,5 @@
 import type { GatewayEnvironment } from '#contract/environment';
 import { GAUGES, METRICS } from '#contract/metrics';
-import type { RecoveryTicket } from '#contract/recovery-ticket';
 
 import { EventBridgeEventPublisher } from './events/eventbridge-event-publisher.ts';
 import { createHttpApp, type HttpAppDependencies } from './http/http-app.ts';
@@ -43,7 +42,7 @@ import { createStripeClient } from './psp/stripe-client.ts';
 import type { StripeCredentials } from './psp/stripe-credentials.ts';
 import { isStripeRefusal } from './psp/stripe-failure.ts';
 import { StripePaymentServiceProvider } from './psp/stripe-payment-service-provider.ts';
-import { RecoveryWorker, type ResumeResult } from './recovery/recovery-worker.ts';
+import { RecoveryWorker } from './recovery/recovery-worker.ts';
 import { SqsRecoveryTicketSender } from './recovery/sqs-recovery-ticket-sender.ts';
 import { ChargeExecutor } from './saga/charge-executor.ts';
 import type { SagaPorts, SagaSettings } from './saga/saga-ports.ts';
@@ -117,11 +116,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const recovery = new RecoveryWorker({
     sqs: parts.aws.sqs,
     queueUrl: environment.RECOVERY_QUEUE_URL,
-    resume: (ticket, traceHeader) => resumeTraced(ticket, traceHeader, executor),
+    resume: (ticket) => executor.resume(ticket),
     clock,
     random,
     logger,
     metrics,
+    tracing,
   });
   recovery.start();
   const stopTimeoutMs = environment.STOP_TIMEOUT_MS;
@@ -130,23 +130,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     logger,
     stop: () => stopGateway({ server, recovery, executor, parts, stopTimeoutMs }),
   };
-}
-
-/** A trace of its own, which one ticket of many in a sweep is, with a link to the trace that the ticket comes from. */
-function resumeTraced(
-  ticket: RecoveryTicket,
-  traceHeader: string | undefined,
-  executor: ChargeExecutor,
-): Promise<ResumeResult> {
-  const { tenant_id: tenantId, idempotency_key: idempotencyKey, reason } = ticket;
-  const attributes = {
-    'recovery.reason': reason,
-    'charge.id': chargeIdOf({ tenantId, idempotencyKey }),
-    'charge.tenant_id': tenantId,
-  };
-  return executor.ports.tracing.span('recovery.ticket', { attributes, links: [traceHeader] }, () =>
-    executor.resume(ticket),
-  );
 }
 
 function tlsOf({ environment, task }: GatewayOptions, clock: Clock): { readonly tls?: TlsIdentity } {
@@ -196,7 +179,11 @@ function buildParts({ environment, task, decoratePorts }: GatewayOptions): Gatew
       sealer: new EncryptionSdkPayloadSealer(tokenKeys.keyring),
       onUnreadable: ({ tenantId, idempotencyKey }, { failure }) => {
         metrics.count(METRICS.payloadsUnreadable);
-        logger.error({ tenantId, idempotencyKey, failure }, 'a sealed payment method does not open');
+        const chargeId = chargeIdOf({ tenantId, idempotencyKey });
+        logger.error(
+          { chargeId, tenantId, idempotencyKey, failure },
+          'a sealed payment method does not open',
+        );
       },
     }),
     ledger: new DynamoLedger(requests, ledgerTable),

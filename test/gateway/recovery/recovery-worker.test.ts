@@ -1,10 +1,15 @@
 import { randomUUID } from 'node:crypto';
 
 import type { ReceiveMessageCommandInput, ReceiveMessageCommandOutput } from '@aws-sdk/client-sqs';
+import { ExportResultCode } from '@opentelemetry/core';
+import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { METRICS } from '#contract/metrics';
 import type { RecoveryTicket } from '#contract/recovery-ticket';
+import { chargeIdOf } from '#gateway/idempotency/charge-key';
+import { NO_TRACING } from '#gateway/platform/no-tracing';
+import { OtelTracing } from '#gateway/platform/otel-tracing';
 import { SystemClock } from '#gateway/platform/system-clock';
 import { SystemRandom } from '#gateway/platform/system-random';
 import { RecoveryWorker, type RecoveryWorkerOptions } from '#gateway/recovery/recovery-worker';
@@ -18,6 +23,10 @@ const HEADER = 'Root=1-6743ad5c-0123456789abcdef01234567;Parent=53995c3f42cd8ad8
 
 function aTicket(): RecoveryTicket {
   return { tenant_id: 'tenant_a', idempotency_key: randomUUID(), reason: 'lease-expired' };
+}
+
+function chargeOf({ tenant_id: tenantId, idempotency_key: idempotencyKey }: RecoveryTicket): string {
+  return chargeIdOf({ tenantId, idempotencyKey });
 }
 
 describe('RecoveryWorker', () => {
@@ -48,14 +57,15 @@ describe('RecoveryWorker', () => {
     worker = new RecoveryWorker({
       sqs: queue.sqs,
       queueUrl: queue.url,
-      resume: async (ticket, traceHeader) => {
+      resume: async (ticket) => {
         resumed.push(ticket);
-        return resume(ticket, traceHeader);
+        return resume(ticket);
       },
       clock: new SystemClock(),
       random: new SystemRandom(),
       logger,
       metrics,
+      tracing: NO_TRACING,
       waitTimeSeconds: 1,
       baseRetrySeconds: 1,
       ...options,
@@ -88,8 +98,8 @@ describe('RecoveryWorker', () => {
     };
   }
 
-  it('asks for the trace that a ticket was sent in, and hands it on', async () => {
-    // The emulator of SQS forgets this attribute, which SQS returns where it is asked for.
+  /** The emulator of SQS forgets this attribute, which SQS returns where it is asked for. */
+  function sendTraceHeader(): void {
     queue.sqs.middlewareStack.add(
       (next, context) => async (call) => {
         const result = await next(call);
@@ -104,14 +114,63 @@ describe('RecoveryWorker', () => {
       },
       { step: 'initialize' },
     );
-    const headers: (string | undefined)[] = [];
-    start((_ticket, traceHeader) => {
-      headers.push(traceHeader);
-      return done();
-    });
-    await queue.send(JSON.stringify(aTicket()));
+  }
+
+  /** Traces that are all sent, to nobody but this test. */
+  function recordedTracing(): { readonly tracing: OtelTracing; readonly spans: ReadableSpan[] } {
+    const spans: ReadableSpan[] = [];
+    const exporter: SpanExporter = {
+      export: (ended, done) => {
+        spans.push(...ended);
+        done({ code: ExportResultCode.SUCCESS });
+      },
+      shutdown: () => Promise.resolve(),
+    };
+    const names = { service: 'gateway', region: 'us-east-1', task: 'task-1', endpoint: 'http://127.0.0.1:9' };
+    return { tracing: new OtelTracing({ ...names, sampleRatio: 1, exporter }), spans };
+  }
+
+  it('works on a ticket in a trace of its own, with a link to the one that the ticket was sent in', async () => {
+    sendTraceHeader();
+    const { tracing, spans } = recordedTracing();
+    const ticket = aTicket();
+    await queue.send(JSON.stringify(ticket));
+    start(done, { tracing });
     await eventually('the ticket is worked off', isEmpty);
-    expect(headers).toEqual([HEADER]);
+    await tracing.close();
+    expect(spans.map(({ name }) => name)).toEqual(['recovery.ticket']);
+    const [span] = spans;
+    expect(span?.attributes).toEqual({
+      'recovery.reason': 'lease-expired',
+      'charge.id': chargeOf(ticket),
+      'charge.tenant_id': ticket.tenant_id,
+    });
+    expect(span?.links.map(({ context }) => [context.traceId, context.spanId])).toEqual([
+      ['6743ad5c0123456789abcdef01234567', '53995c3f42cd8ad8'],
+    ]);
+    expect(span?.spanContext().traceId).not.toBe('6743ad5c0123456789abcdef01234567');
+  });
+
+  it('logs a failure with the charge, and within the trace of the ticket', async () => {
+    const { tracing, spans } = recordedTracing();
+    const traceIds: (string | undefined)[] = [];
+    const error = logger.error.bind(logger);
+    logger.error = (fields, message) => {
+      traceIds.push(tracing.current()?.traceId.replaceAll('-', '').slice(1));
+      error(fields, message);
+    };
+    const ticket = aTicket();
+    await queue.send(JSON.stringify(ticket));
+    start(() => (resumed.length === 1 ? Promise.reject(new TypeError('a defect')) : done()), { tracing });
+    await eventually('the ticket is worked off', isEmpty);
+    await tracing.close();
+    expect(logger.lines.map(({ fields }) => fields)).toEqual([
+      expect.objectContaining({ chargeId: chargeOf(ticket), receiveCount: 1 }),
+    ]);
+    const [failed, retried] = spans;
+    expect(traceIds).toEqual([failed?.spanContext().traceId]);
+    expect(failed?.attributes['error.type']).toBe('TypeError');
+    expect(retried?.attributes['error.type']).toBeUndefined();
   });
 
   it('has the charge of every ticket resumed, and deletes what is done', async () => {

@@ -28,12 +28,12 @@ export function answerErrors(logger: Logger): ErrorRequestHandler {
       next(error);
       return;
     }
-    const { requestId, asksForCharge = false } = contextOf(res);
+    const { requestId, chargeId, asksForCharge = false } = contextOf(res);
     const problem = problemOf(error, asksForCharge);
     if (problem === undefined) {
-      logger.error({ requestId, err: error }, 'a request failed unexpectedly');
+      logger.error({ requestId, chargeId, err: error }, 'a request failed unexpectedly');
     } else if (error instanceof StoreUnavailableError) {
-      logger.warn({ requestId, store: error.store, err: error }, 'a store is not available');
+      logger.warn({ requestId, chargeId, store: error.store, err: error }, 'a store is not available');
     }
     sendProblem(req, res, problem?.slug ?? 'internal-error', problem?.options);
   };

@@ -303,7 +303,10 @@ export class SagaChargeGate implements ChargeGate {
       return await this.executor.ports.checkpoints.read(submission.key);
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error;
-      this.executor.ports.logger.warn({ err: error }, 'the checkpoint could not be read');
+      this.executor.ports.logger.warn(
+        { err: error, chargeId: chargeIdOf(submission.key) },
+        'the checkpoint could not be read',
+      );
       return undefined;
     }
   }

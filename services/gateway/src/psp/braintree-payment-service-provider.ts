@@ -111,12 +111,12 @@ export class BraintreePaymentServiceProvider implements PaymentServiceProvider {
     pspChargeId: string | undefined,
     budget: PspBudget,
   ): Promise<VoidOutcome> {
-    if (pspChargeId !== undefined) return this.#void.run(pspChargeId, budget);
+    if (pspChargeId !== undefined) return this.#void.run(identity, pspChargeId, budget);
     const sales = await this.#sales(identity, budget);
     if (!Array.isArray(sales)) return { kind: 'unknown', reason: sales };
     let outcome: VoidOutcome = { kind: 'nothing_to_void' };
     for (const { id } of sales) {
-      const voided = await this.#void.run(id, budget);
+      const voided = await this.#void.run(identity, id, budget);
       if (voided.kind === 'unknown') return voided;
       if (voided.kind === 'voided') outcome = voided;
     }

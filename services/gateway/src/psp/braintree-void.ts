@@ -4,7 +4,7 @@ import type { Logger } from '../platform/logger.ts';
 import { readTransaction } from './braintree-answers.ts';
 import { isRefunded } from './braintree-charge-state.ts';
 import { braintreeFailureOf } from './braintree-failure.ts';
-import type { PspBudget, VoidOutcome } from './payment-service-provider.ts';
+import type { PspBudget, PspChargeIdentity, VoidOutcome } from './payment-service-provider.ts';
 
 /** A sale that is settled between our look and our void is refunded at the next turn. */
 const MOST_ATTEMPTS = 3;
@@ -36,9 +36,10 @@ export class BraintreeVoid {
   }
 
   /** Never throws. `voided` and `nothing_to_void` are said from a live read only, never from the answer to our call. */
-  async run(pspChargeId: string, budget: PspBudget): Promise<VoidOutcome> {
+  async run({ chargeId }: PspChargeIdentity, pspChargeId: string, budget: PspBudget): Promise<VoidOutcome> {
+    const ids = { chargeId, pspChargeId };
     for (let attempt = 0; attempt <= MOST_ATTEMPTS; attempt += 1) {
-      const sale = await this.#exchange(budget, async (gateway) =>
+      const sale = await this.#exchange(ids, budget, async (gateway) =>
         readTransaction(await gateway.transaction.find(pspChargeId), { pspChargeId }),
       );
       if ('kind' in sale) return sale;
@@ -48,16 +49,17 @@ export class BraintreeVoid {
       if (remedy === 'wait') return { kind: 'unknown', reason: 'still-processing' };
       if (attempt === MOST_ATTEMPTS) break;
       // "Already voided", "already refunded", "cannot be voided any more": the live read that follows says what is so.
-      const done = await this.#exchange<unknown>(budget, ({ transaction }) =>
+      const done = await this.#exchange<unknown>(ids, budget, ({ transaction }) =>
         remedy === 'void' ? transaction.void(pspChargeId) : transaction.refund(pspChargeId),
       );
       if ('kind' in done) return done;
     }
-    this.#logger.error({ pspChargeId }, 'the void does not hold');
+    this.#logger.error(ids, 'the void does not hold');
     return { kind: 'unknown', reason: 'void-not-holding' };
   }
 
   async #exchange<Result>(
+    ids: { readonly chargeId: string; readonly pspChargeId: string },
     budget: PspBudget,
     call: (gateway: braintree.BraintreeGateway) => Promise<Result>,
   ): Promise<{ readonly result: Result } | Extract<VoidOutcome, { kind: 'unknown' }>> {
@@ -66,7 +68,10 @@ export class BraintreeVoid {
     } catch (error) {
       const failure = braintreeFailureOf(error);
       if (failure.kind !== 'refused') return { kind: 'unknown', reason: failure.reason };
-      this.#logger.error({ code: failure.code }, 'the PSP charge that is to be voided is not to be had');
+      this.#logger.error(
+        { ...ids, code: failure.code },
+        'the PSP charge that is to be voided is not to be had',
+      );
       return { kind: 'unknown', reason: 'charge-not-found' };
     }
   }

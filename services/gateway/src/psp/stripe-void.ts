@@ -44,7 +44,7 @@ export class StripeVoid {
 
   /** Never throws. `voided` and `nothing_to_void` are said from a live read only, never from the answer to our call. */
   async run(identity: PspChargeIdentity, pspChargeId: string, budget: PspBudget): Promise<VoidOutcome> {
-    let remedy = await this.#remedyOf(pspChargeId, budget);
+    let remedy = await this.#remedyOf(identity, pspChargeId, budget);
     for (const purpose of VOID_PURPOSES) {
       if (typeof remedy !== 'string') return remedy;
       if (remedy === 'none-charged') return { kind: 'nothing_to_void' };
@@ -53,7 +53,7 @@ export class StripeVoid {
       const attempt = await this.#attempt(identity, pspChargeId, remedy, purpose, budget);
       if (attempt.kind === 'failed') return { kind: 'unknown', reason: attempt.reason };
       const tried: Remedy = remedy;
-      remedy = await this.#remedyOf(pspChargeId, budget);
+      remedy = await this.#remedyOf(identity, pspChargeId, budget);
       // What was open and is cancelled by us is voided, though no money was in it.
       if (tried === 'cancel' && remedy === 'none-charged') return { kind: 'voided', pspChargeId };
       // The next call takes the next key: one call does not spend them all on the same refusal.
@@ -67,7 +67,11 @@ export class StripeVoid {
     return { kind: 'unknown', reason: 'void-not-holding' };
   }
 
-  async #remedyOf(pspChargeId: string, budget: PspBudget): Promise<Remedy | VoidOutcome> {
+  async #remedyOf(
+    { chargeId }: PspChargeIdentity,
+    pspChargeId: string,
+    budget: PspBudget,
+  ): Promise<Remedy | VoidOutcome> {
     try {
       const expand = ['latest_charge'];
       const answer = await this.#signIn.exchange(budget, ({ secretKey: apiKey }, timeout) =>
@@ -79,7 +83,10 @@ export class StripeVoid {
       if (failure.kind !== 'refused') return { kind: 'unknown', reason: failure.reason };
       // Stripe does not know what it gave us an id for: another account, or a defect. A person has to look.
       const { code } = failure;
-      this.#logger.error({ pspChargeId, code }, 'the PSP charge that is to be voided is not to be had');
+      this.#logger.error(
+        { chargeId, pspChargeId, code },
+        'the PSP charge that is to be voided is not to be had',
+      );
       return { kind: 'unknown', reason: 'charge-not-found' };
     }
   }

@@ -2,10 +2,12 @@ import type { SQSClient } from '@aws-sdk/client-sqs';
 import { METRICS } from '#contract/metrics';
 import { recoveryTicket, type RecoveryTicket } from '#contract/recovery-ticket';
 
+import { chargeIdOf } from '../idempotency/charge-key.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import type { Random } from '../platform/random.ts';
+import type { Tracing } from '../platform/tracing.ts';
 import { RecoveryQueue, type ReceivedMessage } from './recovery-queue.ts';
 
 /** `retry-later`: the charge could not be brought to its end now; the ticket comes back. */
@@ -14,16 +16,13 @@ export type ResumeResult = 'done' | 'retry-later';
 export interface RecoveryWorkerOptions {
   readonly sqs: SQSClient;
   readonly queueUrl: string;
-  /**
-   * Brings the charge of a ticket on, through the protocol; repeating it is harmless.
-   *
-   * @param traceHeader the trace in which the ticket was sent, as the value of `X-Amzn-Trace-Id`
-   */
-  readonly resume: (ticket: RecoveryTicket, traceHeader: string | undefined) => Promise<ResumeResult>;
+  /** Brings the charge of a ticket on, through the protocol; repeating it is harmless. */
+  readonly resume: (ticket: RecoveryTicket) => Promise<ResumeResult>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly tracing: Tracing;
   /** Tickets that are worked on at a time; no more than these are ever taken from the queue. */
   readonly concurrency?: number;
   /** How long a receive is held open, up to 20. */
@@ -144,16 +143,28 @@ export class RecoveryWorker {
     return undefined;
   }
 
+  /** In a trace of its own, which one ticket of many in a sweep is, with a link to the one that the ticket comes from. */
   private async resume(ticket: RecoveryTicket, message: ReceivedMessage): Promise<ResumeResult> {
+    const { tenant_id: tenantId, idempotency_key: idempotencyKey, reason } = ticket;
+    const chargeId = chargeIdOf({ tenantId, idempotencyKey });
+    const attributes = { 'recovery.reason': reason, 'charge.id': chargeId, 'charge.tenant_id': tenantId };
+    const work = async () => {
+      try {
+        return await this.options.resume(ticket);
+      } catch (error) {
+        const { messageId, receiveCount } = message;
+        // Within the span, so that the line has the id of its trace.
+        this.options.logger.error(
+          { err: error, chargeId, tenantId, idempotencyKey, reason, messageId, receiveCount },
+          'recovery ticket failed',
+        );
+        throw error;
+      }
+    };
     try {
-      return await this.options.resume(ticket, message.traceHeader);
-    } catch (error) {
-      const { tenant_id: tenantId, idempotency_key: idempotencyKey, reason } = ticket;
-      const { messageId, receiveCount } = message;
-      this.options.logger.error(
-        { err: error, tenantId, idempotencyKey, reason, messageId, receiveCount },
-        'recovery ticket failed',
-      );
+      const links = [message.traceHeader];
+      return await this.options.tracing.span('recovery.ticket', { attributes, links }, work);
+    } catch {
       this.options.metrics.count(METRICS.recoveryTicketsFailed);
       return 'retry-later';
     }

@@ -1,7 +1,7 @@
 import { METRICS } from '#contract/metrics';
 import type { RecoveryTicket } from '#contract/recovery-ticket';
 
-import type { ChargeKey } from '../idempotency/charge-key.ts';
+import { chargeIdOf, type ChargeKey } from '../idempotency/charge-key.ts';
 import type { Launch } from '../idempotency/checkpoint-store.ts';
 import type { LeaseHolder } from '../idempotency/key-store.ts';
 import { launchCharge, type AcquiredKey, type LaunchOutcome } from './charge-launch.ts';
@@ -76,7 +76,10 @@ export class ChargeExecutor {
     try {
       await this.track(this.ports.keyStore.release(key, holder, resumeAfterMs));
     } catch (error) {
-      this.ports.logger.warn({ err: error, tenantId: key.tenantId }, 'the lease could not be handed back');
+      this.ports.logger.warn(
+        { err: error, chargeId: chargeIdOf(key), tenantId: key.tenantId },
+        'the lease could not be handed back',
+      );
     }
   }
 
