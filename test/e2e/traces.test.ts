@@ -49,6 +49,10 @@ function linesIn(output: string): LogLine[] {
     .map((line) => JSON.parse(line) as LogLine);
 }
 
+function inXrayForm(traceId: string): string {
+  return `1-${traceId.slice(0, 8)}-${traceId.slice(8)}`;
+}
+
 function chargeOf(key: string): string {
   return chargeIdOf({ tenantId: TENANT.tenantId, idempotencyKey: key });
 }
@@ -114,8 +118,7 @@ describe('the traces of charges', () => {
 
     const lines = linesIn(output).filter(({ chargeId }) => chargeId === chargeOf(key));
     expect(lines.map(({ msg }) => msg)).toContain('request');
-    const traceId = `1-${root.traceId.slice(0, 8)}-${root.traceId.slice(8)}`;
-    for (const line of lines) expect(line.traceId).toBe(traceId);
+    for (const line of lines) expect(line.traceId).toBe(inXrayForm(root.traceId));
   }, 60_000);
 
   it('link a takeover to the trace of the run that was killed', async () => {
@@ -166,7 +169,11 @@ describe('the traces of charges', () => {
   }, 90_000);
 
   it('are not sent where they are not sampled, unless something went wrong in them', async () => {
-    const gateway = await stack.startGateway(traced('0'));
+    let output = '';
+    const gateway = await stack.startGateway({
+      environment: { ...traced('0').environment, LOG_LEVEL: 'info' },
+      onOutput: (text) => (output += text),
+    });
     const [good, bad] = [newKey(), newKey()];
     expect(await charge(gateway, good, {})).toBe(201);
     const sampled = newKey();
@@ -176,7 +183,10 @@ describe('the traces of charges', () => {
     await gateway.stop();
     const [first] = await spansWith(sampled, 'charge.run');
     expect(first?.traceId).toBe(traceparent.split('-')[1]);
-    await spansWith(bad, 'http.request');
+    const request = named(await spansWith(bad, 'http.request'), 'http.request');
+    const lines = linesIn(output).filter(({ chargeId }) => chargeId === chargeOf(bad));
+    expect(lines.map(({ msg }) => msg)).toEqual(expect.arrayContaining(['charge postponed', 'request']));
+    for (const line of lines) expect(line.traceId).toBe(inXrayForm(request.traceId));
     expect(receiver.spansOf(chargeOf(good))).toEqual([]);
   }, 60_000);
 

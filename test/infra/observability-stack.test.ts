@@ -182,78 +182,99 @@ describe.each(CASES)(
   },
 );
 
-describe.each(CASES)('the observability of $stageName in $region', ({ region, stageName, template }) => {
-  it('has a dashboard of its own name, which shows every alarm', () => {
-    const [[, dashboard] = []] = resourcesOf(template, 'AWS::CloudWatch::Dashboard');
-    expect(dashboard?.Properties.DashboardName).toBe(`charge-once-${stageName}-${region}`);
-    const body = JSON.stringify(dashboard?.Properties.DashboardBody);
-    for (const [alarmId] of resourcesOf(template, 'AWS::CloudWatch::Alarm')) expect(body).toContain(alarmId);
-  });
-
-  it('shows all that the product measures', () => {
-    const [[, dashboard] = []] = resourcesOf(template, 'AWS::CloudWatch::Dashboard');
-    const body = JSON.stringify(dashboard?.Properties.DashboardBody);
-    for (const name of OWN_METRICS) expect(body).toContain(name);
-    for (const name of Object.values(CONSUMER_METRICS)) expect(body.includes(name)).toBe(stageName === 'dev');
-  });
-
-  it('shows each outcome of charges and each PSP', () => {
-    const [[, dashboard] = []] = resourcesOf(template, 'AWS::CloudWatch::Dashboard');
-    const body = JSON.stringify(dashboard?.Properties.DashboardBody).replaceAll('\\', '');
-    for (const Outcome of METRIC_DIMENSIONS.Outcome) {
-      expect(body).toContain(`"ChargesAnswered","Outcome","${Outcome}","Service","gateway"`);
-    }
-    for (const Psp of METRIC_DIMENSIONS.Psp) {
-      for (const name of ['PspUnknowns', 'PspLatency', 'PspCircuitState']) {
-        expect(body).toContain(`"${name}","Psp","${Psp}","Service","gateway"`);
-      }
-    }
-  });
-
-  it('watches the lag of the shards that follow in this region, and of no other', () => {
-    const lagging = alarmsOf(template).find(({ AlarmName }) => AlarmName.endsWith('key-store-lagging'));
-    const followed = metricsOf(lagging ?? ({} as AlarmProperties)).map(({ dimensions }) => dimensions);
-    expect(followed.length).toBeGreaterThan(0);
-    const remainder = region === PROD.regions[0].region ? 1 : 0;
-    for (const dimensions of followed) {
-      const shard = /key-store-(\d+)-/.exec(dimensions)?.[1];
-      expect(Number(shard) % 2).toBe(remainder);
-      expect(dimensions).toContain(region);
-    }
-  });
-
-  it('keeps a small share of the traces, and none of health checks', () => {
-    const rules = resourcesOf(template, 'AWS::XRay::SamplingRule').map(
-      ([, { Properties }]) =>
-        Properties.SamplingRule as {
-          RuleName: string;
-          URLPath: string;
-          FixedRate: number;
-          ServiceName: string;
-        },
-    );
-    expect(rules.map(({ URLPath, FixedRate }) => [URLPath, FixedRate]).sort()).toEqual([
-      ['*', 0.005],
-      ['/livez', 0],
-      ['/readyz', 0],
-    ]);
-    for (const { RuleName, ServiceName } of rules) {
-      expect(RuleName.length).toBeLessThanOrEqual(32);
-      expect(ServiceName).toBe('charge-once-gateway');
-    }
-  });
-
-  it('reads crashes off the log of the tasks, which is the only thing that they leave', () => {
-    template.resourceCountIs('AWS::Logs::MetricFilter', 1);
-    template.hasResourceProperties('AWS::Logs::MetricFilter', {
-      LogGroupName: `/charge-once/${stageName}/gateway`,
-      FilterPattern: '{ $.msg = "uncaught exception" }',
-      MetricTransformations: [
-        { MetricNamespace: METRICS_NAMESPACE, MetricName: 'TasksCrashed', MetricValue: '1' },
-      ],
+describe.each(CASES)(
+  'the observability of $stageName in $region',
+  ({ region, stageName, template, regionStacks }) => {
+    it('has a dashboard of its own name, which shows every alarm', () => {
+      const [[, dashboard] = []] = resourcesOf(template, 'AWS::CloudWatch::Dashboard');
+      expect(dashboard?.Properties.DashboardName).toBe(`charge-once-${stageName}-${region}`);
+      const body = JSON.stringify(dashboard?.Properties.DashboardBody);
+      for (const [alarmId] of resourcesOf(template, 'AWS::CloudWatch::Alarm'))
+        expect(body).toContain(alarmId);
     });
-  });
-});
+
+    it('shows all that the product measures', () => {
+      const [[, dashboard] = []] = resourcesOf(template, 'AWS::CloudWatch::Dashboard');
+      const body = JSON.stringify(dashboard?.Properties.DashboardBody);
+      for (const name of OWN_METRICS) expect(body).toContain(name);
+      for (const name of Object.values(CONSUMER_METRICS))
+        expect(body.includes(name)).toBe(stageName === 'dev');
+    });
+
+    it('shows each outcome of charges and each PSP', () => {
+      const [[, dashboard] = []] = resourcesOf(template, 'AWS::CloudWatch::Dashboard');
+      const body = JSON.stringify(dashboard?.Properties.DashboardBody).replaceAll('\\', '');
+      for (const Outcome of METRIC_DIMENSIONS.Outcome) {
+        expect(body).toContain(`"ChargesAnswered","Outcome","${Outcome}","Service","gateway"`);
+      }
+      for (const Psp of METRIC_DIMENSIONS.Psp) {
+        for (const name of ['PspUnknowns', 'PspLatency', 'PspCircuitState']) {
+          expect(body).toContain(`"${name}","Psp","${Psp}","Service","gateway"`);
+        }
+      }
+    });
+
+    it('shows how many messages wait in each queue, for how long, and how many went to each dead-letter queue', () => {
+      const [[, dashboard] = []] = resourcesOf(template, 'AWS::CloudWatch::Dashboard');
+      const body = JSON.stringify(dashboard?.Properties.DashboardBody).replaceAll('\\', '');
+      const { events, audit } = regionStacks;
+      const labelled = (metric: string, { node }: { readonly node: { readonly id: string } }) =>
+        new RegExp(`"AWS/SQS","${metric}","QueueName",(?:(?!AWS/SQS).)*"label":"${node.id}"`);
+      const queues = [events.recoveryQueue, ...Object.values(events.consumerQueues)];
+      for (const queue of queues) {
+        expect(body).toMatch(labelled('ApproximateNumberOfMessagesVisible', queue));
+        expect(body).toMatch(labelled('ApproximateAgeOfOldestMessage', queue));
+      }
+      for (const queue of [...events.deadLetterQueues, ...audit.deadLetterQueues]) {
+        expect(body).toMatch(labelled('ApproximateNumberOfMessagesVisible', queue));
+      }
+    });
+
+    it('watches the lag of the shards that follow in this region, and of no other', () => {
+      const lagging = alarmsOf(template).find(({ AlarmName }) => AlarmName.endsWith('key-store-lagging'));
+      const followed = metricsOf(lagging ?? ({} as AlarmProperties)).map(({ dimensions }) => dimensions);
+      expect(followed.length).toBeGreaterThan(0);
+      const remainder = region === PROD.regions[0].region ? 1 : 0;
+      for (const dimensions of followed) {
+        const shard = /key-store-(\d+)-/.exec(dimensions)?.[1];
+        expect(Number(shard) % 2).toBe(remainder);
+        expect(dimensions).toContain(region);
+      }
+    });
+
+    it('keeps a small share of the traces, and none of health checks', () => {
+      const rules = resourcesOf(template, 'AWS::XRay::SamplingRule').map(
+        ([, { Properties }]) =>
+          Properties.SamplingRule as {
+            RuleName: string;
+            URLPath: string;
+            FixedRate: number;
+            ServiceName: string;
+          },
+      );
+      expect(rules.map(({ URLPath, FixedRate }) => [URLPath, FixedRate]).sort()).toEqual([
+        ['*', 0.005],
+        ['/livez', 0],
+        ['/readyz', 0],
+      ]);
+      for (const { RuleName, ServiceName } of rules) {
+        expect(RuleName.length).toBeLessThanOrEqual(32);
+        expect(ServiceName).toBe('charge-once-gateway');
+      }
+    });
+
+    it('reads crashes off the log of the tasks, which is the only thing that they leave', () => {
+      template.resourceCountIs('AWS::Logs::MetricFilter', 1);
+      template.hasResourceProperties('AWS::Logs::MetricFilter', {
+        LogGroupName: `/charge-once/${stageName}/gateway`,
+        FilterPattern: '{ $.msg = "uncaught exception" }',
+        MetricTransformations: [
+          { MetricNamespace: METRICS_NAMESPACE, MetricName: 'TasksCrashed', MetricValue: '1' },
+        ],
+      });
+    });
+  },
+);
 
 describe('an address for alarms', () => {
   it('is subscribed to the topic of either region', () => {
