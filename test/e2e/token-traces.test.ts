@@ -6,6 +6,7 @@ import { ApiClient, chargeBody, newKey } from '../support/api-client.ts';
 import { eventually } from '../support/eventually.ts';
 import { startStack, TENANT, type Stack } from '../support/stack.ts';
 import { TEST_CREDENTIALS, TEST_REGION } from '../support/test-aws.ts';
+import type { TestCloud } from '../support/test-cloud.ts';
 import { chargeIdOf } from '#gateway/idempotency/charge-key';
 
 /** One of each end that a charge can come to, and one that is still open. */
@@ -48,7 +49,8 @@ describe('a payment method token', () => {
       (await stack.ledgerStates(chargeIds[3] ?? '')).includes('RESERVED'),
     );
     left.set('answers', answers.join('\n'));
-    await collect(stack, left);
+    // The open one has no event yet.
+    await collect(stack, left, chargeIds.slice(0, 3));
     left.set('logs', output);
   });
   afterAll(() => stack.stop());
@@ -72,8 +74,16 @@ describe('a payment method token', () => {
   });
 });
 
-/** Everything that stands anywhere, as text. */
-async function collect(stack: Stack, left: Map<string, string>): Promise<void> {
+/**
+ * Everything that stands anywhere, as text.
+ *
+ * @param endedChargeIds whose events are waited for
+ */
+async function collect(
+  stack: Stack,
+  left: Map<string, string>,
+  endedChargeIds: readonly string[],
+): Promise<void> {
   const { cloud } = stack;
   const { names } = cloud.resources;
   const dynamodb = new DynamoDBClient({ ...AWS, endpoint: cloud.dynamodbEndpoint });
@@ -92,18 +102,29 @@ async function collect(stack: Stack, left: Map<string, string>): Promise<void> {
     ),
   );
   left.set('postgres', JSON.stringify(rows));
+  left.set('queues', await messagesOf(cloud, endedChargeIds));
+}
+
+/** What is on every queue, dead letters as well, once the events of the charges have arrived. */
+async function messagesOf(cloud: TestCloud, chargeIds: readonly string[]): Promise<string> {
   const sqs = new SQSClient({ ...AWS, endpoint: cloud.sqsEndpoint });
-  const queues = [names.recoveryQueue, ...Object.values(names.consumerQueues)];
   const messages: string[] = [];
-  for (const QueueName of queues) {
-    const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName }));
-    const { Messages = [] } = await sqs.send(
-      new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, WaitTimeSeconds: 1 }),
-    );
-    messages.push(...Messages.map((message) => JSON.stringify(message)));
+  const receiveAll = async () => {
+    for (const { name: QueueName } of cloud.resources.queues) {
+      const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName }));
+      const { Messages = [] } = await sqs.send(
+        new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10 }),
+      );
+      messages.push(...Messages.map((message) => JSON.stringify(message)));
+    }
+    const text = messages.join('\n');
+    return chargeIds.every((chargeId) => text.includes(chargeId)) ? text : undefined;
+  };
+  try {
+    return await eventually('the events of the charges arrive', receiveAll, 60_000);
+  } finally {
+    sqs.destroy();
   }
-  sqs.destroy();
-  left.set('queues', messages.join('\n'));
 }
 
 function shown(value: unknown): unknown {
