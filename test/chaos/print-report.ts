@@ -39,7 +39,12 @@ export function printReport(report: CampaignReport, command: string, print: (lin
   print(
     violations.length === 0
       ? `HOLDS: ${charges.accepted} charges, nothing doubled, lost or stuck`
-      : `VIOLATED: ${violations.length} findings`,
+      : `VIOLATED: ${violations.length} findings (${countsOf(violations)})`,
   );
   print(`repeat it: ${command}`);
+}
+
+function countsOf(violations: CampaignReport['violations']): string {
+  const byInvariant = Map.groupBy(violations, ({ invariant }) => invariant);
+  return [...byInvariant].map(([invariant, { length }]) => `${invariant} × ${length}`).join(', ');
 }
