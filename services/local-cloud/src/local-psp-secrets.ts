@@ -4,6 +4,8 @@ import type { PspSecretSeed } from './psp-secret-seeds.ts';
 type Account = Pick<PspSecretSeed, 'pspName' | 'pspAccount'>;
 
 const DEFAULT_STRIPE: Account = { pspName: 'stripe', pspAccount: 'default' };
+/** For which the simulated Braintree has a merchant account in the local run. */
+const LOCAL_CURRENCIES = ['usd', 'eur', 'gbp', 'jpy'];
 const DEFAULT_BRAINTREE: Account = { pspName: 'braintree', pspAccount: 'default' };
 
 /**
@@ -54,6 +56,12 @@ function braintree(account: Account, run: Partial<LocalRunEnvironment>): PspSecr
           publicKey: BRAINTREE_PUBLIC_KEY,
           privateKey: BRAINTREE_PRIVATE_KEY,
         }
-      : { merchantId: 'local_merchant', publicKey: 'local_public_key', privateKey: 'local_private_key' },
+      : {
+          ...{ merchantId: 'local_merchant', publicKey: 'local_public_key', privateKey: 'local_private_key' },
+          // As the simulator calls them.
+          merchantAccounts: Object.fromEntries(
+            LOCAL_CURRENCIES.map((currency) => [currency, `local_${currency}`]),
+          ),
+        },
   };
 }

@@ -13,7 +13,9 @@ import { braintreeCollection, braintreeXml, type XmlValue } from './braintree-xm
 import { NO_FAULT, type GlobalFault } from './global-fault.ts';
 import type { SimulatorClock } from './simulator-clock.ts';
 
+/** Of the default merchant account; the others are called `local_` and their currency. */
 const CURRENCY = 'USD';
+const MERCHANT_ACCOUNT = /^local_([a-z]{3})$/;
 /** What a payment method token `sim_…` does; see the table in the README. */
 const FAULTS = [
   ...(['error_before_charge', 'no_answer_before_charge', 'unavailable', 'rate_limited', 'slow'] as const),
@@ -24,6 +26,7 @@ const sale = z.looseObject({
     type: z.literal('sale'),
     amount: z.string(),
     order_id: z.string().max(255).optional(),
+    merchant_account_id: z.string().optional(),
     payment_method_token: z.string().optional(),
     payment_method_nonce: z.string().optional(),
     options: z.looseObject({ submit_for_settlement: z.boolean().optional() }).optional(),
@@ -126,7 +129,11 @@ export class BraintreeApi {
       return { kind: 'answer', status: 429, body: '' };
     }
     if (fault === 'slow') await sleep(this.#slowMs);
-    const created = this.#created(asked, paymentMethod, amount, orderId);
+    const currency = currencyOf(asked.merchant_account_id);
+    if (currency === undefined) {
+      return invalid('merchant-account-id', '91513', 'Merchant account ID is invalid.');
+    }
+    const created = this.#created({ ...asked, currency }, paymentMethod, amount, orderId);
     if (created === undefined) return invalid('payment-method-token', '91565', 'Unknown payment method.');
     this.transactions.put(created);
     if (fault === 'error_after_charge') return { kind: 'answer', status: 500, body: '' };
@@ -143,7 +150,7 @@ export class BraintreeApi {
   }
 
   #created(
-    asked: z.infer<typeof sale>['transaction'],
+    asked: z.infer<typeof sale>['transaction'] & { readonly currency: string },
     paymentMethod: string,
     amount: string,
     orderId: string,
@@ -158,7 +165,7 @@ export class BraintreeApi {
     return {
       id: randomBytes(4).toString('hex'),
       type: 'sale',
-      currency: outcome.currency,
+      currency: outcome.currency ?? asked.currency,
       refundIds: [],
       refundedTransactionId: null,
       ...{ amount, orderId, paymentMethod },
@@ -237,12 +244,18 @@ export class BraintreeApi {
 interface SaleOutcome {
   readonly declineCode: string | null;
   readonly rejection: string | null;
-  readonly currency: string;
+  /** Where it is not that of the merchant account. */
+  readonly currency?: string;
+}
+
+function currencyOf(merchantAccountId: string | undefined): string | undefined {
+  if (merchantAccountId === undefined) return CURRENCY;
+  return MERCHANT_ACCOUNT.exec(merchantAccountId)?.[1]?.toUpperCase();
 }
 
 /** By payment method token or nonce; undefined where there is none such. */
 function outcomeOf(paymentMethod: string): SaleOutcome | undefined {
-  const approved = { declineCode: null, rejection: null, currency: CURRENCY };
+  const approved = { declineCode: null, rejection: null };
   if (/^fake-valid-.*nonce$/.test(paymentMethod)) return approved;
   if (paymentMethod === 'fake-processor-declined-visa-nonce') return { ...approved, declineCode: '2000' };
   if (paymentMethod === 'fake-gateway-rejected-fraud-nonce') return { ...approved, rejection: 'fraud' };

@@ -18,9 +18,13 @@ describe('Braintree by its official package', () => {
   let simulator: SimulatorProcess;
   let psp: BraintreePaymentServiceProvider;
 
-  function provider(apiBase: string): BraintreePaymentServiceProvider {
+  function provider(
+    apiBase: string,
+    merchantAccounts?: Readonly<Record<string, string>>,
+  ): BraintreePaymentServiceProvider {
+    const credentials = { ...CREDENTIALS, ...(merchantAccounts === undefined ? {} : { merchantAccounts }) };
     return braintreeAt({
-      ...{ apiBase, credentials: fixedPspCredentials(CREDENTIALS), timeoutMs: 1_500, clock: systemClock },
+      ...{ apiBase, credentials: fixedPspCredentials(credentials), timeoutMs: 1_500, clock: systemClock },
       ...{ logger: new RecordingLogger(), metrics: new RecordingMetrics() },
     });
   }
@@ -162,6 +166,33 @@ describe('Braintree by its official package', () => {
   it('shows that another currency was charged than the one that was asked for', async () => {
     const outcome = await psp.charge(asked('card_other_currency'), budgetOf(5_000));
     expect(outcome).toMatchObject({ kind: 'approved', currency: 'eur' });
+  });
+
+  it('charges in the merchant account of the currency, and finds the charge in that currency', async () => {
+    const accounts = provider(simulator.url, { usd: 'local_usd', eur: 'local_eur' });
+    for (const currency of ['usd', 'eur']) {
+      const request = chargeRequest({ paymentMethod: 'bt_token_card_visa', currency });
+      expect(await accounts.charge(request, budgetOf(5_000))).toMatchObject({ kind: 'approved', currency });
+      const found = { kind: 'found', charge: { currency, amountMinor: 1_999 } };
+      expect(await accounts.lookup(request, budgetOf(5_000))).toMatchObject(found);
+    }
+  });
+
+  it('declines a currency that has no merchant account without asking Braintree', async () => {
+    const before = (await all()).length;
+    const accounts = provider(simulator.url, { usd: 'local_usd' });
+    const request = chargeRequest({ paymentMethod: 'bt_token_card_visa', currency: 'eur' });
+    const declineCode = 'currency_without_merchant_account';
+    expect(await accounts.charge(request, budgetOf(5_000))).toMatchObject({ kind: 'declined', declineCode });
+    expect(await all()).toHaveLength(before);
+  });
+
+  it('declines what names a merchant account that Braintree does not know', async () => {
+    const accounts = provider(simulator.url, { usd: 'of_somebody_else' });
+    expect(await accounts.charge(asked(), budgetOf(5_000))).toMatchObject({
+      kind: 'declined',
+      declineCode: 'validation_91513',
+    });
   });
 
   it('remembers its transactions in a simulator that was killed', async () => {

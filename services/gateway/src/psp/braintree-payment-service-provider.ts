@@ -74,8 +74,16 @@ export class BraintreePaymentServiceProvider implements PaymentServiceProvider {
       return { kind: 'declined', declineCode: 'payment_method_of_another_psp', pspChargeId: undefined };
     }
     try {
-      const sale = saleOf(request, amount);
-      const answer = await this.#exchange(budget, (gateway) => gateway.transaction.sale(sale));
+      const answer = await this.#signIn.exchange(budget, async (credentials, timeoutMs) => {
+        const merchantAccount = merchantAccountFor(request.currency, credentials);
+        if (merchantAccount === 'none') return undefined;
+        const sale = { ...saleOf(request, amount), ...merchantAccount };
+        return this.#client.exchange(credentials, timeoutMs, (gateway) => gateway.transaction.sale(sale));
+      });
+      // As if Braintree had said so: it is asked for nothing, and whoever was asked before has been looked for.
+      if (answer === undefined) {
+        return { kind: 'declined', declineCode: 'currency_without_merchant_account', pspChargeId: undefined };
+      }
       if (isWithoutSale(answer)) return failedCharge(braintreeRefusalOf(answer));
       const orderId = pspKeyOf(request, 'charge');
       const made = readTransaction(answer.transaction, { orderId });
@@ -168,6 +176,19 @@ export class BraintreePaymentServiceProvider implements PaymentServiceProvider {
       this.#client.exchange(credentials, timeoutMs, call),
     );
   }
+}
+
+/**
+ * Where the account names its merchant accounts, the one of the currency: Braintree takes the amount of a sale in the
+ * currency of its merchant account, and does not ask for one. Where it names none, Braintree's default one.
+ */
+function merchantAccountFor(
+  currency: string,
+  { merchantAccounts }: BraintreeCredentials,
+): { readonly merchantAccountId?: string } | 'none' {
+  if (merchantAccounts === undefined) return {};
+  const merchantAccountId = merchantAccounts[currency];
+  return merchantAccountId === undefined ? 'none' : { merchantAccountId };
 }
 
 /** A function of the request alone. The custom fields are those by which webhooks find the charge (docs/deploy.md). */
