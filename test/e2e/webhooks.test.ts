@@ -7,8 +7,10 @@ import { findFreePort } from '#local-cloud/free-port';
 import { SimulatorProcess } from '../psp-simulator/simulator-process.ts';
 import { ApiClient, chargeBody, newKey } from '../support/api-client.ts';
 import { eventually } from '../support/eventually.ts';
-import { startStack, TENANT, type GatewayProcess, type Stack } from '../support/stack.ts';
+import { BRAINTREE_TENANT, startStack, TENANT, type GatewayProcess, type Stack } from '../support/stack.ts';
 import { TEST_CREDENTIALS, TEST_REGION } from '../support/test-aws.ts';
+
+type Tenant = typeof TENANT | typeof BRAINTREE_TENANT;
 
 const SETTLED = ['RESERVED', 'SETTLED'];
 
@@ -26,8 +28,9 @@ describe('charges whose PSP tells of them by webhook', () => {
       WEBHOOK_URL: `http://127.0.0.1:${port}/v1/webhooks/stripe`,
       WEBHOOK_SECRET: 'whsec_local',
       WEBHOOK_LATE_MS: '1500',
+      BRAINTREE_WEBHOOK_URL: `http://127.0.0.1:${port}/v1/webhooks/braintree`,
     });
-    gateway = await stack.startGateway({ environment: { PORT: String(port), STRIPE_API_BASE: psp.url } });
+    gateway = await stack.startGateway({ environment: { PORT: String(port), ...pspsAt(psp) } });
     dynamodb = new DynamoDBClient({
       endpoint: stack.cloud.dynamodbEndpoint,
       region: TEST_REGION,
@@ -40,9 +43,9 @@ describe('charges whose PSP tells of them by webhook', () => {
     await stack.stop();
   });
 
-  const clientOf = ({ url }: GatewayProcess) => new ApiClient({ url, apiKey: TENANT.apiKey });
-  const idOf = (key: string) => chargeIdOf({ tenantId: TENANT.tenantId, idempotencyKey: key });
-  const statesOf = (key: string) => stack.ledgerStates(idOf(key));
+  const clientOf = ({ url }: GatewayProcess, { apiKey }: Tenant = TENANT) => new ApiClient({ url, apiKey });
+  const idOf = (key: string, { tenantId }: Tenant = TENANT) => chargeIdOf({ tenantId, idempotencyKey: key });
+  const statesOf = (key: string, tenant: Tenant = TENANT) => stack.ledgerStates(idOf(key, tenant));
   const intentsOf = (key: string) => psp.paymentIntents(`metadata.charge_once_charge_id=${idOf(key)}`);
   const queueIsEmpty = () =>
     eventually('every webhook taken', async () => {
@@ -59,7 +62,7 @@ describe('charges whose PSP tells of them by webhook', () => {
   it('settles the charge of a task that was killed after the PSP had charged', async () => {
     const doomed = await stack.startGateway({
       crashAt: 'after psp:charge',
-      environment: { STRIPE_API_BASE: psp.url },
+      environment: pspsAt(psp),
     });
     const key = newKey();
     await expect(clientOf(doomed).charge(key, chargeBody())).rejects.toThrow();
@@ -69,6 +72,25 @@ describe('charges whose PSP tells of them by webhook', () => {
     expect((await intentsOf(key)).map(({ netCharged }) => netCharged)).toEqual([1_999]);
     expect((await clientOf(gateway).charge(key, chargeBody())).status).toBe(201);
   });
+
+  it("settles such a charge of Braintree's when that tells of its settlement", async () => {
+    const doomed = await stack.startGateway({ crashAt: 'after psp:charge', environment: pspsAt(psp) });
+    const key = newKey();
+    const body = chargeBody('bt_token_card_visa');
+    await expect(clientOf(doomed, BRAINTREE_TENANT).charge(key, body)).rejects.toThrow();
+    expect(await doomed.ended).toBe('SIGKILL');
+    expect(await statesOf(key, BRAINTREE_TENANT)).toEqual(['RESERVED']);
+
+    await psp.control('POST', '/_control/braintree_settlement');
+    const isSettled = async () => (await statesOf(key, BRAINTREE_TENANT)).length === 2;
+    await eventually('the charge is settled', isSettled, 60_000);
+    expect(await statesOf(key, BRAINTREE_TENANT)).toEqual(SETTLED);
+    expect(await psp.control('GET', '/_control/braintree_transactions')).toMatchObject([
+      { type: 'sale', status: 'settled', amount: '19.99', currency: 'USD' },
+    ]);
+    expect((await clientOf(gateway, BRAINTREE_TENANT).charge(key, body)).status).toBe(201);
+    expect(await outcomes()).not.toContain('finding');
+  }, 90_000);
 
   it('answers 201 where the event comes before the answer to the call, and charges once', async () => {
     const key = newKey();
@@ -119,3 +141,10 @@ describe('charges whose PSP tells of them by webhook', () => {
     expect(await statesOf(key)).toEqual(SETTLED);
   });
 });
+
+function pspsAt({ url }: SimulatorProcess): Record<string, string> {
+  return {
+    PSP_ACCOUNTS: 'stripe/default,braintree/default',
+    ...{ STRIPE_API_BASE: url, BRAINTREE_API_BASE: url },
+  };
+}

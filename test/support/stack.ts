@@ -20,7 +20,12 @@ import { TEST_CREDENTIALS, TEST_REGION } from './test-aws.ts';
 import type { TestCloud } from './test-cloud.ts';
 import { TEST_SEALING_KEYS } from './test-sealing.ts';
 
-export const TENANT = { tenantId: 'tenant_a', apiKey: 'demo_tenant_a_key' } as const;
+export const TENANT = { tenantId: 'tenant_a', apiKey: 'demo_tenant_a_key', psp: 'stripe' } as const;
+/** Charges where the gateway is given Braintree's account. */
+export const BRAINTREE_TENANT = {
+  ...{ tenantId: 'tenant_c', apiKey: 'demo_tenant_c_key' },
+  psp: 'braintree',
+} as const;
 
 export interface GatewayProcess {
   readonly url: string;
@@ -30,7 +35,7 @@ export interface GatewayProcess {
   stop(): Promise<void>;
 }
 
-/** A cloud of a test's own, migrated, with a tenant: for tests that kill processes or read the consumers' queues. */
+/** A cloud of a test's own, migrated, with a tenant for each PSP: for tests that kill processes or read the consumers' queues. */
 export interface Stack {
   readonly cloud: TestCloud;
   /** Starts a gateway task as its own process; `crashAt` makes it kill itself there. */
@@ -65,7 +70,7 @@ export async function startStack(): Promise<Stack> {
   const dynamodb = new DynamoDBClient({ ...AWS, endpoint: cloud.dynamodbEndpoint });
   const sqs = new SQSClient({ ...AWS, endpoint: cloud.sqsEndpoint });
   const { names } = cloud.resources;
-  await seedTenant(dynamodb, names.tenantsTable);
+  for (const tenant of [TENANT, BRAINTREE_TENANT]) await seedTenant(dynamodb, names.tenantsTable, tenant);
   const queueUrl = async (name: string): Promise<string> => {
     const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: name }));
     if (QueueUrl === undefined) throw new Error(`there is no queue ${name}`);
@@ -182,20 +187,24 @@ async function kill(child: ChildProcess): Promise<void> {
   await once(child, 'exit');
 }
 
-async function seedTenant(dynamodb: DynamoDBClient, tableName: string): Promise<void> {
-  const hash = createHash('sha256').update(TENANT.apiKey).digest('hex');
+async function seedTenant(
+  dynamodb: DynamoDBClient,
+  tableName: string,
+  { tenantId, apiKey, psp }: typeof TENANT | typeof BRAINTREE_TENANT,
+): Promise<void> {
+  const hash = createHash('sha256').update(apiKey).digest('hex');
   const text = (S: string) => ({ S });
   const items = [
     {
-      id: text(`tenant#${TENANT.tenantId}`),
-      tenant_id: text(TENANT.tenantId),
-      psp: text('stripe'),
+      id: text(`tenant#${tenantId}`),
+      tenant_id: text(tenantId),
+      psp: text(psp),
       maximum_amount_minor: { N: '99999999' },
       disabled: { BOOL: false },
     },
     {
       id: text(`api-key#${hash}`),
-      tenant_id: text(TENANT.tenantId),
+      tenant_id: text(tenantId),
       created_at: text('2026-01-01T00:00:00.000Z'),
     },
   ];

@@ -180,10 +180,8 @@ function buildParts({ environment, task, decoratePorts }: GatewayOptions): Gatew
       onUnreadable: ({ tenantId, idempotencyKey }, { failure }) => {
         metrics.count(METRICS.payloadsUnreadable);
         const chargeId = chargeIdOf({ tenantId, idempotencyKey });
-        logger.error(
-          { chargeId, tenantId, idempotencyKey, failure },
-          'a sealed payment method does not open',
-        );
+        const fields = { chargeId, tenantId, idempotencyKey, failure };
+        logger.error(fields, 'a sealed payment method does not open');
       },
     }),
     ledger: new DynamoLedger(requests, ledgerTable),

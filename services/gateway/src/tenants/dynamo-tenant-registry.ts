@@ -92,9 +92,9 @@ export class DynamoTenantRegistry implements TenantRegistry {
       readable(item, (found) => registered(found, keys)),
     );
     const owners = new Set(tenants.map(({ tenant }) => tenant.tenantId));
-    for (const { apiKeyId, tenantId } of keys) {
+    for (const { tenantId, apiKey } of keys) {
       if (!owners.has(tenantId))
-        problems.push(`key ${apiKeyId} opens nothing: no readable tenant ${tenantId}`);
+        problems.push(`key ${apiKey.apiKeyId} opens nothing: no readable tenant ${tenantId}`);
     }
     return {
       tenants: tenants.sort((a, b) => a.tenant.tenantId.localeCompare(b.tenant.tenantId)),
@@ -229,10 +229,12 @@ function ofKind(items: readonly DynamoItem[], prefix: string): DynamoItem[] {
   return items.filter((item) => item[TENANTS.partitionKey]?.S?.startsWith(prefix));
 }
 
-function registered(
-  item: DynamoItem,
-  keys: readonly (RegisteredApiKey & { readonly tenantId: string })[],
-): RegisteredTenant {
+interface OwnedApiKey {
+  readonly tenantId: string;
+  readonly apiKey: RegisteredApiKey;
+}
+
+function registered(item: DynamoItem, keys: readonly OwnedApiKey[]): RegisteredTenant {
   const tenant = tenantOf(item);
   const reader = new DynamoItemReader(tenantItemId(tenant.tenantId), item);
   return {
@@ -240,14 +242,15 @@ function registered(
     version: reader.optionalInteger('version') ?? 0,
     apiKeys: keys
       .filter(({ tenantId }) => tenantId === tenant.tenantId)
-      .map(({ tenantId: _, ...key }) => key)
+      .map(({ apiKey }) => apiKey)
       .sort((a, b) => a.createdAt.localeCompare(b.createdAt)),
   };
 }
 
-function apiKeyOf(item: DynamoItem): RegisteredApiKey & { readonly tenantId: string } {
+function apiKeyOf(item: DynamoItem): OwnedApiKey {
   const itemId = item[TENANTS.partitionKey]?.S ?? '';
   const apiKeyId = itemId.slice(API_KEY_PREFIX.length, API_KEY_PREFIX.length + API_KEY_ID_LENGTH);
   const createdAt = new DynamoItemReader(`key ${apiKeyId}`, item).text('created_at');
-  return { ...apiKeyRecordOf(item), apiKeyId, itemId, createdAt };
+  const { tenantId, expiresAtEpochSeconds } = apiKeyRecordOf(item);
+  return { tenantId, apiKey: { apiKeyId, itemId, createdAt, expiresAtEpochSeconds } };
 }

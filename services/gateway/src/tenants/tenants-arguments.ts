@@ -85,8 +85,8 @@ const TAKEN = {
 /** It is part of ids in our tables and of metadata at the PSP. */
 const TENANT_ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 const API_KEY_ID = /^[0-9a-f]{6,64}$/;
-const SECONDS = { s: 1, m: 60, h: 3_600, d: 86_400 } as const;
-const LONGEST_OVERLAP_SECONDS = 30 * SECONDS.d;
+const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
+const LONGEST_OVERLAP_SECONDS = 30 * 86_400;
 
 /** @throws TenantsArgumentError naming the argument */
 export function tenantsArguments(args: readonly string[]): TenantsArguments {
@@ -220,8 +220,8 @@ function apiKeyIdOf(key: string | undefined): string | undefined {
 
 function secondsOf(argument: string, duration: string): number {
   if (duration === 'now') return 0;
-  const [, number, unit] = /^(\d{1,7})([smhd])$/.exec(duration) ?? [];
-  const seconds = Number(number) * (SECONDS[unit as keyof typeof SECONDS] ?? NaN);
+  const [, number, unit = ''] = /^(\d{1,7})([smhd])$/.exec(duration) ?? [];
+  const seconds = Number(number) * (SECONDS[unit] ?? NaN);
   if (!(seconds >= 0 && seconds <= LONGEST_OVERLAP_SECONDS)) {
     throw new TenantsArgumentError(
       `${argument} must be now, or up to 30d such as 90m, 24h or 7d, not "${duration}"`,
