@@ -8,6 +8,8 @@ export interface KeyRowSettings {
   readonly leaseExpiresInMs?: number;
   readonly resumeAfterInMs?: number;
   readonly expiresInMs?: number;
+  /** A ticket was sent for it. */
+  readonly ticketedInMs?: number;
   readonly tenantId?: string;
 }
 
@@ -21,11 +23,12 @@ export async function insertKeyRow(
   const key = { tenantId: settings.tenantId ?? 'tenant_a', idempotencyKey: randomUUID() };
   await database.query(
     `insert into idempotency_keys (tenant_id, idempotency_key, slot, fingerprint, status, epoch, run_id,
-        lease_expires_at, resume_after, response_status, response_body, created_at, updated_at, expires_at)
+        lease_expires_at, resume_after, response_status, response_body, created_at, updated_at, expires_at,
+        ticketed_at)
       values ($1, $2, 7, decode(repeat('ab', 32), 'hex'), $3, 1, $2,
         now() + $4 * interval '1 millisecond', now() + $5 * interval '1 millisecond',
         case when $3 = 'TERMINAL' then 201 end, case when $3 = 'TERMINAL' then '{}' end, now(), now(),
-        now() + $6 * interval '1 millisecond')`,
+        now() + $6 * interval '1 millisecond', now() + $7 * interval '1 millisecond')`,
     [
       key.tenantId,
       key.idempotencyKey,
@@ -33,6 +36,7 @@ export async function insertKeyRow(
       leaseExpiresInMs,
       resumeAfterInMs ?? null,
       expiresInMs ?? null,
+      settings.ticketedInMs ?? null,
     ],
     shard,
   );

@@ -43,9 +43,9 @@ describe('SqsTicketQueue', () => {
   });
 
   it('gives a reason for each ticket when the queue does not exist', async () => {
-    const reasons = await ticketQueue(queue.client, `${queue.url}-none`).send(tickets(12));
-    expect(reasons).toHaveLength(12);
-    expect(reasons[0]).toMatch(/QueueDoesNotExist|NonExistentQueue/);
+    const unsent = await ticketQueue(queue.client, `${queue.url}-none`).send(tickets(12));
+    expect(unsent.map(({ index }) => index).sort((one, other) => one - other)).toEqual([...Array(12).keys()]);
+    expect(unsent[0]?.reason).toMatch(/QueueDoesNotExist|NonExistentQueue/);
   });
 });
 
@@ -63,17 +63,20 @@ describe('SqsTicketQueue, where single entries fail', () => {
   let server: Server;
   let requests: BatchRequest[];
   let failureOf: (entry: number, request: number) => EntryFailure;
+  let isNamed: (entry: number) => boolean;
   let client: SQSClient;
   beforeEach(async () => {
     requests = [];
     failureOf = () => undefined;
+    isNamed = () => true;
     server = createServer((request, response) => {
       void (async () => {
         const chunks: Buffer[] = [];
         for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
         const batch = JSON.parse(Buffer.concat(chunks).toString('utf8')) as BatchRequest;
         requests.push(batch);
-        const results = batch.Entries.map(({ Id }) => ({
+        const named = batch.Entries.filter(({ Id }) => isNamed(Number(Id)));
+        const results = named.map(({ Id }) => ({
           Id,
           failure: failureOf(Number(Id), requests.length),
         }));
@@ -135,15 +138,32 @@ describe('SqsTicketQueue, where single entries fail', () => {
     for (const [index, header] of received) expect(header).toBe(headers[Number(index)]);
   });
 
-  it('gives up after three attempts and says how many tickets were not taken', async () => {
+  it('gives up after three attempts and says which tickets were not taken', async () => {
     failureOf = (entry) => (entry === 3 ? { Code: 'InternalError', SenderFault: false } : undefined);
-    expect(await ticketQueue(client, queueUrl).send(tickets(5))).toEqual(['InternalError']);
+    expect(await ticketQueue(client, queueUrl).send(tickets(5))).toEqual([
+      { index: 3, reason: 'InternalError' },
+    ]);
     expect(requests).toHaveLength(3);
+  });
+
+  it('names a ticket of a later batch by its place among all', async () => {
+    failureOf = (entry) => (entry === 13 ? { Code: 'InvalidMessageContents', SenderFault: true } : undefined);
+    expect(await ticketQueue(client, queueUrl).send(tickets(25))).toEqual([
+      { index: 13, reason: 'InvalidMessageContents' },
+    ]);
+  });
+
+  it('does not take a ticket for sent that the answer does not name', async () => {
+    isNamed = (entry) => entry !== 1;
+    expect(await ticketQueue(client, queueUrl).send(tickets(3))).toEqual([{ index: 1, reason: 'NoAnswer' }]);
+    expect(requests.map(({ Entries }) => Entries.length)).toEqual([3, 1, 1]);
   });
 
   it('does not repeat what is refused for its own fault', async () => {
     failureOf = (entry) => (entry === 0 ? { Code: 'InvalidMessageContents', SenderFault: true } : undefined);
-    expect(await ticketQueue(client, queueUrl).send(tickets(2))).toEqual(['InvalidMessageContents']);
+    expect(await ticketQueue(client, queueUrl).send(tickets(2))).toEqual([
+      { index: 0, reason: 'InvalidMessageContents' },
+    ]);
     expect(requests).toHaveLength(1);
   });
 });

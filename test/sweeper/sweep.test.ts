@@ -6,7 +6,7 @@ import { GAUGES, METRICS } from '#contract/metrics';
 import type { RecoveryTicket } from '#contract/recovery-ticket';
 import { chargeIdOf } from '#gateway/idempotency/charge-key';
 import type { ExpiredLease } from '#sweeper/expired-lease-scanner';
-import { sweep, type SweepOptions } from '#sweeper/sweep';
+import { MOST_COUNTED, sweep, type SweepOptions } from '#sweeper/sweep';
 import {
   continuedTracing,
   type SweepAttributes,
@@ -14,12 +14,14 @@ import {
   type SweepTracing,
 } from '#sweeper/sweep-tracing';
 import type { SweptShard } from '#sweeper/swept-shard';
+import type { UnsentTicket } from '#sweeper/ticket-queue';
 
 const leases = (count: number): ExpiredLease[] =>
   Array.from({ length: count }, (_, index) => ({
     tenantId: 'tenant_a',
     idempotencyKey: randomUUID(),
     waitingMs: 1_000 * (count - index),
+    foundAtEpochMicroseconds: 1_800_000_000_000_000,
   }));
 
 /** Keeps the spans, and numbers them. */
@@ -44,8 +46,29 @@ class RecordingTracing implements SweepTracing {
 }
 
 function shard(name: string, parts: Partial<SweptShard>): SweptShard {
-  return { name, scan: () => Promise.resolve([]), purge: () => Promise.resolve(0), ...parts };
+  return {
+    name,
+    scan: () => Promise.resolve([]),
+    backlog: () => Promise.resolve({ waiting: 0, longestWaitMs: 0 }),
+    mark: () => Promise.resolve(),
+    purge: () => Promise.resolve(0),
+    ...parts,
+  };
 }
+
+/** Where these, and no others, wait. */
+function waiting(found: readonly ExpiredLease[]): Pick<SweptShard, 'scan' | 'backlog'> {
+  return {
+    scan: (limit) => Promise.resolve(found.slice(0, limit)),
+    backlog: () =>
+      Promise.resolve({
+        waiting: found.length,
+        longestWaitMs: Math.max(0, ...found.map(({ waitingMs }) => waitingMs)),
+      }),
+  };
+}
+
+const throttled = (index: number): UnsentTicket => ({ index, reason: 'Throttled' });
 
 function options(shards: readonly SweptShard[], changes: Partial<SweepOptions> = {}) {
   const sent: RecoveryTicket[] = [];
@@ -73,10 +96,7 @@ describe('sweep', () => {
   it('sends a ticket for every expired lease of every shard, and counts them', async () => {
     const first = leases(2);
     const second = leases(1);
-    const { all, sent, counted } = options([
-      shard('one', { scan: (limit) => Promise.resolve(first.slice(0, limit)) }),
-      shard('two', { scan: (limit) => Promise.resolve(second.slice(0, limit)) }),
-    ]);
+    const { all, sent, counted } = options([shard('one', waiting(first)), shard('two', waiting(second))]);
     expect(await sweep(all)).toEqual({
       ...{ expiredLeasesFound: 3, longestWaitMs: 2_000, ticketsSent: 3, rowsPurged: 0, failures: [] },
     });
@@ -122,7 +142,7 @@ describe('sweep', () => {
     const down = () => Promise.reject(new Error('connection refused'));
     const { all, sent } = options([
       shard('down', { scan: down, purge: down }),
-      shard('up', { scan: () => Promise.resolve(leases(2)), purge: () => Promise.resolve(5) }),
+      shard('up', { ...waiting(leases(2)), purge: () => Promise.resolve(5) }),
     ]);
     const reason = 'Error: connection refused';
     expect(await sweep(all)).toEqual({
@@ -161,16 +181,86 @@ describe('sweep', () => {
   });
 
   it('reports the tickets that were not sent, and purges all the same', async () => {
-    const unsent = ['Throttled', 'Throttled', 'Throttled', 'Throttled'];
-    const { all } = options(
-      [shard('one', { scan: () => Promise.resolve(leases(10)), purge: () => Promise.resolve(1) })],
-      { tickets: { send: () => Promise.resolve(unsent) } },
-    );
+    const unsent = [0, 1, 2, 3].map(throttled);
+    const { all } = options([shard('one', { ...waiting(leases(10)), purge: () => Promise.resolve(1) })], {
+      tickets: { send: () => Promise.resolve(unsent) },
+    });
     const report = await sweep(all);
     expect(report).toMatchObject({ expiredLeasesFound: 10, ticketsSent: 6, rowsPurged: 1 });
     expect(report.failures).toEqual(
       Array.from({ length: 3 }, () => ({ shard: 'one', step: 'send', reason: 'Throttled' })),
     );
+  });
+
+  it('marks what was sent, after it was sent, and nothing else', async () => {
+    const found = leases(4);
+    const marked: ExpiredLease[] = [];
+    let isSent = false;
+    const send = () => {
+      expect(marked).toEqual([]);
+      isSent = true;
+      return Promise.resolve([throttled(0), throttled(2)]);
+    };
+    const mark: SweptShard['mark'] = (sent) => {
+      expect(isSent).toBe(true);
+      marked.push(...sent);
+      return Promise.resolve();
+    };
+    await sweep(options([shard('one', { ...waiting(found), mark })], { tickets: { send } }).all);
+    expect(marked).toEqual([found[1], found[3]]);
+  });
+
+  it('marks nothing where the queue does not answer', async () => {
+    const mark = () => Promise.reject(new Error('marked all the same'));
+    const tickets = { send: () => Promise.reject(new Error('refused')) };
+    const one = shard('one', {
+      ...waiting(leases(2)),
+      mark: (sent) => (sent.length > 0 ? mark() : Promise.resolve()),
+    });
+    const report = await sweep(options([one], { tickets }).all);
+    expect(report).toMatchObject({ ticketsSent: 0, failures: [{ step: 'send' }] });
+  });
+
+  it('marks many in statements of a bounded size', async () => {
+    const sizes: number[] = [];
+    const mark: SweptShard['mark'] = (sent) => Promise.resolve(void sizes.push(sent.length));
+    await sweep(options([shard('one', { ...waiting(leases(1_200)), mark })], { batchSize: 2_000 }).all);
+    expect(sizes).toEqual([500, 500, 200]);
+  });
+
+  it('reports marks that failed: their tickets are sent, and will be sent again', async () => {
+    const mark = () => Promise.reject(new Error('timeout'));
+    const { all, sent } = options([
+      shard('one', { ...waiting(leases(2)), mark, purge: () => Promise.resolve(1) }),
+    ]);
+    expect(await sweep(all)).toMatchObject({
+      ...{ ticketsSent: 2, rowsPurged: 1 },
+      failures: [{ shard: 'one', step: 'mark', reason: 'Error: timeout' }],
+    });
+    expect(sent).toHaveLength(2);
+  });
+
+  it('measures all that waits, also where there is a ticket for all of it', async () => {
+    const limits: number[] = [];
+    const backlog: SweptShard['backlog'] = (limit) => {
+      limits.push(limit);
+      return Promise.resolve({ waiting: 250, longestWaitMs: 700_000 });
+    };
+    const { all, counted } = options([shard('one', { backlog }), shard('two', {})]);
+    expect(await sweep(all)).toMatchObject({ expiredLeasesFound: 250, ticketsSent: 0 });
+    expect(counted).toEqual([
+      [METRICS.expiredLeasesFound, 250, 'Count'],
+      [GAUGES.oldestExpiredLeaseAge, 700, 'Seconds'],
+    ]);
+    expect(limits).toEqual([MOST_COUNTED]);
+  });
+
+  it('sends tickets also where the backlog cannot be counted, and says nothing of its age', async () => {
+    const backlog = () => Promise.reject(new Error('timeout'));
+    const { all, sent, counted } = options([shard('one', { ...waiting(leases(2)), backlog })]);
+    expect((await sweep(all)).failures).toEqual([{ shard: 'one', step: 'count', reason: 'Error: timeout' }]);
+    expect(sent).toHaveLength(2);
+    expect(counted.map(([metric]) => metric)).toEqual([METRICS.expiredLeasesFound]);
   });
 
   it('is a trace with a span for each ticket, which the ticket goes on with', async () => {
@@ -180,7 +270,7 @@ describe('sweep', () => {
     const send: SweepOptions['tickets']['send'] = (_tickets, traceHeaders = []) => {
       headers.push(...traceHeaders);
       expect(tracing.open).toBe(3);
-      return Promise.resolve(['Throttled']);
+      return Promise.resolve([throttled(1)]);
     };
     const tickets = { send };
     await sweep(options([shard('one', { scan: () => Promise.resolve(found) })], { tracing, tickets }).all);

@@ -108,7 +108,7 @@ async function sendTickets(
     const refused = await tickets.send([...wanted.values()]);
     const [first] = refused;
     if (first !== undefined)
-      fail('recovery tickets', new Error(`${refused.length} not sent, first: ${first}`));
+      fail('recovery tickets', new Error(`${refused.length} not sent, first: ${first.reason}`));
     return wanted.size - refused.length;
   } catch (error) {
     fail('recovery tickets', error);

@@ -32,5 +32,5 @@ export interface CheckpointSteps {
 
 export interface TicketQueue {
   /** Sends each ticket at least once, and gives the reasons of those that were not taken. */
-  send(tickets: readonly RecoveryTicket[]): Promise<readonly string[]>;
+  send(tickets: readonly RecoveryTicket[]): Promise<readonly { readonly reason: string }[]>;
 }

@@ -5,8 +5,17 @@ import {
   type RDSDataClient,
 } from '@aws-sdk/client-rds-data';
 
-import type { ExpiredLease } from './expired-lease-scanner.ts';
-import { KEPT_AFTER_EXPIRY_MS, PURGE, SCAN, type StatementParameters } from './shard-statements.ts';
+import type { ExpiredLease, ExpiredLeaseBacklog } from './expired-lease-scanner.ts';
+import { markParameters } from './mark-parameters.ts';
+import {
+  BACKLOG,
+  KEPT_AFTER_EXPIRY_MS,
+  MARK_TICKETED,
+  PURGE,
+  SCAN,
+  type StatementParameters,
+  type StatementValue,
+} from './shard-statements.ts';
 import type { SweptShard } from './swept-shard.ts';
 
 export interface DataApiShardLocation {
@@ -16,7 +25,7 @@ export interface DataApiShardLocation {
 }
 
 /**
- * SweptShard over the RDS Data API, which needs neither a connection nor a place in the VPC. Both statements may be
+ * SweptShard over the RDS Data API, which needs neither a connection nor a place in the VPC. Its statements may be
  * repeated, so that the client's own retries are safe.
  */
 export class DataApiSweptShard implements SweptShard {
@@ -32,11 +41,23 @@ export class DataApiSweptShard implements SweptShard {
 
   async scan(limit: number): Promise<readonly ExpiredLease[]> {
     const { records } = await this.#execute(SCAN, { limit });
-    return (records ?? []).map(([tenantId, idempotencyKey, waitingMs]) => ({
+    return (records ?? []).map(([tenantId, idempotencyKey, waitingMs, foundAt]) => ({
       tenantId: textOf(tenantId),
       idempotencyKey: textOf(idempotencyKey),
       waitingMs: numberOf(waitingMs),
+      foundAtEpochMicroseconds: numberOf(foundAt),
     }));
+  }
+
+  async backlog(limit: number): Promise<ExpiredLeaseBacklog> {
+    const { records } = await this.#execute(BACKLOG, { limit });
+    const [waiting, longestWaitMs] = records?.[0] ?? [];
+    return { waiting: numberOf(waiting), longestWaitMs: numberOf(longestWaitMs) };
+  }
+
+  async mark(leases: readonly ExpiredLease[]): Promise<void> {
+    const parameters = markParameters(leases);
+    if (parameters !== undefined) await this.#execute(MARK_TICKETED, parameters);
   }
 
   async purge(limit: number): Promise<number> {
@@ -52,10 +73,15 @@ export class DataApiSweptShard implements SweptShard {
         secretArn,
         database,
         sql,
-        parameters: Object.entries(parameters).map(([name, longValue]) => ({ name, value: { longValue } })),
+        parameters: Object.entries(parameters).map(([name, value]) => ({ name, value: fieldOf(value) })),
       }),
     );
   }
+}
+
+/** A number is a whole one: microseconds since 1970 are exact as that, and a bigint to the database. */
+function fieldOf(value: StatementValue): Field {
+  return typeof value === 'number' ? { longValue: value } : { stringValue: value };
 }
 
 function numberOf(field: Field | undefined): number {

@@ -6,14 +6,93 @@
  * `statement_timestamp()` is the database's clock and, other than `clock_timestamp()`, can be looked up in an index.
  */
 
-/** Walks the index `idempotency_keys_sweepable`, which holds what is in flight only, in its order. */
+/**
+ * After so long a ticket whose charge still waits is taken for lost, and another one is written. A ticket that the
+ * gateway's tasks can get at comes to its end sooner: it is finished, or, where no attempt succeeds, has been received
+ * five times after 75 s of pauses at most, and is in the dead-letter queue after 155 s (`RecoveryWorker`). And it is
+ * short enough for two lost tickets before `sweep-backlog-old` goes off, at ten minutes.
+ */
+export const TICKET_LOST_AFTER_MS = 180_000;
+
+/**
+ * The longest time between two tickets of one wait. Until then it doubles, from {@link TICKET_LOST_AFTER_MS} on: where
+ * tickets are not lost but the queue is behind, what is written again must not be what keeps it behind.
+ */
+export const LONGEST_BETWEEN_TICKETS_MS = 3_600_000;
+
+const MILLISECOND = `interval '1 millisecond'`;
+
+/** From then on somebody may take the row over. */
+const WAITING_SINCE = 'greatest(lease_expires_at, resume_after)';
+
+const WAITS = `status = 'PROCESSING' and ${WAITING_SINCE} <= statement_timestamp()`;
+
+const WAITING_MS = `cast(1000 * extract(epoch from statement_timestamp() - ${WAITING_SINCE}) as float8) as waiting_ms`;
+
+/**
+ * A ticket was written since the row waits, and may still be on the queue. What a ticket meets goes on, whatever comes of
+ * it: the row waits no more, or waits anew from a later moment than its last ticket.
+ */
+const HAS_TICKET = `coalesce(ticketed_at >= ${WAITING_SINCE} and statement_timestamp() - ticketed_at < greatest(
+    ${TICKET_LOST_AFTER_MS} * ${MILLISECOND},
+    least(${LONGEST_BETWEEN_TICKETS_MS} * ${MILLISECOND}, ticketed_at - ${WAITING_SINCE})), false)`;
+
+/**
+ * The rows that wait and have no ticket. Walks the index `idempotency_keys_sweepable`, which holds what is in flight
+ * only, in its order.
+ *
+ * A shard is swept before the migration that adds `ticketed_at` has come to it: in a deployment that brings both, and
+ * after a failover. There the name means that of `unmigrated`, because the row has none that is nearer, and every row is
+ * without a ticket.
+ */
 export const SCAN = `
-select tenant_id, cast(idempotency_key as text) as idempotency_key,
-  cast(1000 * extract(epoch from statement_timestamp() - greatest(lease_expires_at, resume_after)) as float8) as waiting_ms
-from idempotency_keys
-where status = 'PROCESSING' and greatest(lease_expires_at, resume_after) <= statement_timestamp()
-order by greatest(lease_expires_at, resume_after)
-limit :limit`;
+select due.*
+from (select cast(null as timestamptz) as ticketed_at) as unmigrated
+cross join lateral (
+  select tenant_id, cast(idempotency_key as text) as idempotency_key, ${WAITING_MS},
+    cast(1000000 * extract(epoch from statement_timestamp()) as float8) as found_at_us
+  from idempotency_keys
+  where ${WAITS} and not ${HAS_TICKET}
+  order by ${WAITING_SINCE}
+  limit :limit
+) as due
+order by due.waiting_ms desc`;
+
+/** What waits, with a ticket or without: how much, counted to a limit, and for how long the first of it. */
+export const BACKLOG = `
+select cast(count(*) as float8) as waiting, coalesce(max(waiting_ms), 0) as longest_wait_ms
+from (
+  select ${WAITING_MS}
+  from idempotency_keys
+  where ${WAITS}
+  order by ${WAITING_SINCE}
+  limit :limit
+) as oldest`;
+
+/**
+ * Notes that rows have a ticket, as of the moment at which a scan found them and not of this one: a row whose ticket has
+ * been read already, and which was run and waits anew, waits from a later moment, and is due another one. Keys come as
+ * JSON: the Data API takes no arrays.
+ *
+ * Leaves out what somebody else writes at this moment: whoever takes a row over ends its wait.
+ */
+export const MARK_TICKETED = `
+with found as (
+  select timestamptz 'epoch' + cast(:found_at_us as float8) * interval '1 microsecond' as at
+)
+update idempotency_keys
+set ticketed_at = found.at
+from found
+where idempotency_keys.ctid = any(array(
+  select ctid
+  from idempotency_keys
+  where (tenant_id, idempotency_key) in (
+      select tenant_id, idempotency_key
+      from jsonb_to_recordset(cast(:keys as jsonb)) as sent (tenant_id text, idempotency_key uuid)
+    )
+    and status = 'PROCESSING' and ${WAITING_SINCE} <= (select at from found)
+  for no key update skip locked
+))`;
 
 /**
  * A row outlives its expiry by so much. Until then it still knows its epoch, and a clock that is wrong by hours
@@ -33,7 +112,8 @@ where ctid = any(array(
   for update skip locked
 ))`;
 
-export type StatementParameters = Readonly<Record<string, number>>;
+export type StatementValue = number | string;
+export type StatementParameters = Readonly<Record<string, StatementValue>>;
 
 /**
  * The statement for `pg`, with `$1`, `$2` in the place of the names.
@@ -43,8 +123,8 @@ export type StatementParameters = Readonly<Record<string, number>>;
 export function positional(
   statement: string,
   parameters: StatementParameters,
-): { text: string; values: number[] } {
-  const values: number[] = [];
+): { text: string; values: StatementValue[] } {
+  const values: StatementValue[] = [];
   const text = statement.replace(/:([a-z_]+)/g, (_, name: string) => {
     const value = parameters[name];
     if (value === undefined) throw new RangeError(`parameter ${name} has no value`);

@@ -7,7 +7,7 @@ import {
 
 import type { RecoveryTicket } from '#contract/recovery-ticket';
 
-import type { TicketQueue } from './ticket-queue.ts';
+import type { TicketQueue, UnsentTicket } from './ticket-queue.ts';
 
 /** What SQS takes in one request. */
 const BATCH_SIZE = 10;
@@ -35,13 +35,13 @@ export class SqsTicketQueue implements TicketQueue {
   async send(
     tickets: readonly RecoveryTicket[],
     traceHeaders: readonly (string | undefined)[] = [],
-  ): Promise<readonly string[]> {
-    const entries = tickets.map((ticket, index) => entryOf(ticket, index % BATCH_SIZE, traceHeaders[index]));
+  ): Promise<readonly UnsentTicket[]> {
+    const entries = tickets.map((ticket, index) => entryOf(ticket, index, traceHeaders[index]));
     const batches: SendMessageBatchRequestEntry[][] = [];
     for (let start = 0; start < entries.length; start += BATCH_SIZE) {
       batches.push(entries.slice(start, start + BATCH_SIZE));
     }
-    const failures: string[] = [];
+    const failures: UnsentTicket[] = [];
     const waiting = batches.values();
     const worker = async () => {
       for (const batch of waiting) failures.push(...(await this.#sendBatch(batch)));
@@ -50,17 +50,17 @@ export class SqsTicketQueue implements TicketQueue {
     return failures;
   }
 
-  /** The reasons of the entries that were not taken in the end. */
-  async #sendBatch(batch: readonly SendMessageBatchRequestEntry[]): Promise<string[]> {
+  /** The entries that were not taken in the end. */
+  async #sendBatch(batch: readonly SendMessageBatchRequestEntry[]): Promise<UnsentTicket[]> {
     const { random, sleep } = this.#options;
-    const refused: string[] = [];
+    const refused: UnsentTicket[] = [];
     let entries = [...batch];
     for (let attempt = 1; ; attempt += 1) {
       const failed = await this.#attempt(entries);
       const again = failed.filter((failure) => failure.SenderFault !== true);
-      refused.push(...failed.filter((failure) => failure.SenderFault === true).map(reasonOf));
+      refused.push(...failed.filter((failure) => failure.SenderFault === true).map(unsentTicket));
       if (again.length === 0) return refused;
-      if (attempt === MAXIMUM_ATTEMPTS) return [...refused, ...again.map(reasonOf)];
+      if (attempt === MAXIMUM_ATTEMPTS) return [...refused, ...again.map(unsentTicket)];
       const ids = new Set(again.map(({ Id }) => Id));
       entries = entries.filter(({ Id }) => ids.has(Id));
       await sleep(random() * BACKOFF_MS * 2 ** attempt);
@@ -71,7 +71,12 @@ export class SqsTicketQueue implements TicketQueue {
     const { client, queueUrl } = this.#options;
     try {
       const answer = await client.send(new SendMessageBatchCommand({ QueueUrl: queueUrl, Entries: entries }));
-      return answer.Failed ?? [];
+      const taken = new Set(answer.Successful?.map(({ Id }) => Id));
+      const failed = new Map(answer.Failed?.map((failure) => [failure.Id, failure]));
+      // What the answer does not name may not have been taken.
+      return entries
+        .filter(({ Id }) => !taken.has(Id))
+        .map(({ Id }) => failed.get(Id) ?? { Id, SenderFault: false, Code: 'NoAnswer' });
     } catch (error) {
       // The client has repeated the request already; a further round of ours would only multiply that.
       const Message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
@@ -82,15 +87,16 @@ export class SqsTicketQueue implements TicketQueue {
 
 function entryOf(
   ticket: RecoveryTicket,
-  id: number,
+  index: number,
   traceHeader: string | undefined,
 ): SendMessageBatchRequestEntry {
-  const entry = { Id: String(id), MessageBody: JSON.stringify(ticket) };
+  const entry = { Id: String(index), MessageBody: JSON.stringify(ticket) };
   if (traceHeader === undefined) return entry;
   const AWSTraceHeader = { DataType: 'String', StringValue: traceHeader };
   return { ...entry, MessageSystemAttributes: { AWSTraceHeader } };
 }
 
-function reasonOf({ Code, Message }: BatchResultErrorEntry): string {
-  return [Code, Message].filter((part) => part !== undefined).join(': ');
+function unsentTicket({ Id, Code, Message }: BatchResultErrorEntry): UnsentTicket {
+  const reason = [Code, Message].filter((part) => part !== undefined).join(': ');
+  return { index: Number(Id), reason };
 }

@@ -5,7 +5,7 @@ import type { RecoveryTicket } from '#contract/recovery-ticket';
 import type { ExpiredLease } from './expired-lease-scanner.ts';
 import type { SweepTracing } from './sweep-tracing.ts';
 import type { SweptShard } from './swept-shard.ts';
-import type { TicketQueue } from './ticket-queue.ts';
+import type { TicketQueue, UnsentTicket } from './ticket-queue.ts';
 
 export interface SweepOptions {
   readonly shards: readonly SweptShard[];
@@ -14,13 +14,14 @@ export interface SweepOptions {
   /** A sweep that finds nothing is no trace. */
   readonly tracing: SweepTracing;
   readonly monotonicMs: () => number;
-  /** Expired leases that one sweep takes from one shard at most. */
+  /** Tickets that one sweep writes for one shard at most. */
   readonly batchSize: number;
   /** No statement of the purge starts later than this after the sweep's start. */
   readonly purgeBudgetMs: number;
 }
 
 export interface SweepReport {
+  /** Charges that nobody works on, with a ticket from an earlier sweep or without; of a shard, {@link MOST_COUNTED} at most. */
   readonly expiredLeasesFound: number;
   /** Of the charge among them that waits longest; 0 where none does. */
   readonly longestWaitMs: number;
@@ -32,17 +33,30 @@ export interface SweepReport {
 
 export interface SweepFailure {
   readonly shard: string;
-  readonly step: 'scan' | 'send' | 'purge';
+  readonly step: 'scan' | 'count' | 'send' | 'mark' | 'purge';
   readonly reason: string;
 }
 
+/** A bound for a statement that every sweep runs: a hundred times what `expired-leases-piling-up` goes off at. */
+export const MOST_COUNTED = 10_000;
+/** Rows that one statement marks: whoever takes one of them over meanwhile steps aside for some milliseconds. */
+const MARK_BATCH_SIZE = 500;
 /** Rows that one statement of the purge deletes: a transaction of some ten milliseconds. */
 const PURGE_BATCH_SIZE = 1_000;
 /** Of many tickets that were not sent, for one reason mostly, so many are reported. */
 const REPORTED_SEND_FAILURES = 3;
 
+/** What a sweep of one shard found out, and what became of it. */
+interface ShardReport extends SweepReport {
+  /** The backlog is known. */
+  readonly isCounted: boolean;
+}
+
+type Fail = (step: SweepFailure['step'], reason: unknown) => void;
+
 /**
- * One sweep: a ticket for every charge that nobody works on any more, then the deletion of what is long expired.
+ * One sweep: a ticket for every charge that nobody works on any more and that has none, then the deletion of what is
+ * long expired. What it measures is all that waits: a backlog must not look smaller because tickets were written for it.
  * The shards are swept at once and each for itself, so that one that is down, or slow, stops no other; what failed
  * stands in the report.
  */
@@ -60,58 +74,86 @@ export async function sweep(options: SweepOptions): Promise<SweepReport> {
   };
   options.measure(METRICS.expiredLeasesFound, report.expiredLeasesFound, 'Count');
   // Of shards that did not answer nothing is known: a 0 would say that nobody waits there.
-  if (reports.some(({ isScanned }) => isScanned)) {
+  if (reports.some(({ isCounted }) => isCounted)) {
     options.measure(GAUGES.oldestExpiredLeaseAge, Math.round(report.longestWaitMs / 1_000), 'Seconds');
   }
   return report;
 }
 
-async function sweepShard(
-  shard: SweptShard,
-  options: SweepOptions,
-  startedMs: number,
-): Promise<SweepReport & { readonly isScanned: boolean }> {
+async function sweepShard(shard: SweptShard, options: SweepOptions, startedMs: number): Promise<ShardReport> {
   const failures: SweepFailure[] = [];
-  const fail = (step: SweepFailure['step'], reason: unknown) =>
-    failures.push({ shard: shard.name, step, reason: reasonOf(reason) });
-
-  let leases: readonly ExpiredLease[] = [];
-  let ticketsSent = 0;
-  let isScanned = false;
-  try {
-    leases = await shard.scan(options.batchSize);
-    isScanned = true;
-  } catch (error) {
-    fail('scan', error);
-  }
-  try {
-    const unsent = await sendTickets(shard, leases, options);
-    ticketsSent = leases.length - unsent.length;
-    for (const reason of unsent.slice(0, REPORTED_SEND_FAILURES)) fail('send', reason);
-  } catch (error) {
-    fail('send', error);
-  }
-
-  let rowsPurged = 0;
-  try {
-    while (options.monotonicMs() - startedMs < options.purgeBudgetMs) {
-      const purged = await shard.purge(PURGE_BATCH_SIZE);
-      rowsPurged += purged;
-      if (purged < PURGE_BATCH_SIZE) break;
-    }
-  } catch (error) {
-    fail('purge', error);
-  }
-  const longestWaitMs = Math.max(0, ...leases.map(({ waitingMs }) => waitingMs));
-  return { expiredLeasesFound: leases.length, longestWaitMs, ticketsSent, rowsPurged, failures, isScanned };
+  const fail: Fail = (step, reason) => failures.push({ shard: shard.name, step, reason: reasonOf(reason) });
+  const leases = await attempt('scan', fail, () => shard.scan(options.batchSize));
+  // A shard that does not answer is not asked again, until the purge: the time of a sweep is bounded.
+  const backlog = leases && (await attempt('count', fail, () => shard.backlog(MOST_COUNTED)));
+  const sent = await sendTickets(shard, leases ?? [], options, fail);
+  await attempt('mark', fail, () => markTicketed(shard, sent));
+  const rowsPurged = await purge(shard, options, startedMs, fail);
+  return {
+    expiredLeasesFound: backlog?.waiting ?? 0,
+    longestWaitMs: backlog?.longestWaitMs ?? 0,
+    ticketsSent: sent.length,
+    ...{ rowsPurged, failures, isCounted: backlog !== undefined },
+  };
 }
 
-/** @returns why tickets were not sent, one reason a ticket */
+/** @returns undefined where it failed, which is reported */
+async function attempt<T>(
+  step: SweepFailure['step'],
+  fail: Fail,
+  work: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    fail(step, error);
+    return undefined;
+  }
+}
+
+/** @returns what a ticket was sent for */
 async function sendTickets(
   shard: SweptShard,
   leases: readonly ExpiredLease[],
+  options: SweepOptions,
+  fail: Fail,
+): Promise<readonly ExpiredLease[]> {
+  const unsent = await attempt('send', fail, () => tracedTickets(shard, leases, options));
+  if (unsent === undefined) return [];
+  for (const { reason } of unsent.slice(0, REPORTED_SEND_FAILURES)) fail('send', reason);
+  const places = new Set(unsent.map(({ index }) => index));
+  return leases.filter((_, index) => !places.has(index));
+}
+
+/** After they were sent: a mark without a ticket would be a charge that nobody looks at. */
+async function markTicketed(shard: SweptShard, leases: readonly ExpiredLease[]): Promise<void> {
+  for (let start = 0; start < leases.length; start += MARK_BATCH_SIZE) {
+    await shard.mark(leases.slice(start, start + MARK_BATCH_SIZE));
+  }
+}
+
+/** @returns how many rows were deleted */
+async function purge(
+  shard: SweptShard,
+  { monotonicMs, purgeBudgetMs }: SweepOptions,
+  startedMs: number,
+  fail: Fail,
+): Promise<number> {
+  let rowsPurged = 0;
+  while (monotonicMs() - startedMs < purgeBudgetMs) {
+    const purged = await attempt('purge', fail, () => shard.purge(PURGE_BATCH_SIZE));
+    rowsPurged += purged ?? 0;
+    if (purged === undefined || purged < PURGE_BATCH_SIZE) break;
+  }
+  return rowsPurged;
+}
+
+/** @returns the tickets that were not sent */
+async function tracedTickets(
+  shard: SweptShard,
+  leases: readonly ExpiredLease[],
   { tickets, tracing }: SweepOptions,
-): Promise<readonly string[]> {
+): Promise<readonly UnsentTicket[]> {
   if (leases.length === 0) return [];
   const span = tracing.begin('sweep', { 'sweep.shard': shard.name, 'sweep.found': leases.length });
   const written = leases.map((lease) =>

@@ -2,9 +2,12 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Client } from 'pg';
 
 import { migrateShards, ProxiedMigrationError } from '#gateway/idempotency/migrations/migrate-shards';
 import { createTestDatabase, type TestDatabase } from '#test/support/test-database';
+
+import { insertKeyRow } from '../../sweeper/key-rows.ts';
 
 const COMMAND = 'services/gateway/src/idempotency/migrations/migrate.ts';
 const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -27,7 +30,7 @@ describe('the migrations of the key store', () => {
     await Promise.all(Array.from({ length: 4 }, () => migrateShards(database.urls, quiet)));
     await migrateShards(database.urls, quiet);
     for (const shard of database.urls.keys()) {
-      expect(await done(shard)).toEqual(['0001_create-idempotency-keys']);
+      expect(await done(shard)).toEqual(['0001_create-idempotency-keys', '0002_add-ticketed-at']);
     }
   });
 
@@ -56,5 +59,33 @@ describe('the migrations of the key store', () => {
       `select indexdef from pg_indexes where indexname = 'idempotency_keys_sweepable'`,
     );
     expect(index?.indexdef).toContain(`WHERE (status = 'PROCESSING'::text)`);
+  });
+
+  it('leave the mark of a ticket out of every index, so that writing it touches none', async () => {
+    const indexes = await database.query(
+      `select indexdef from pg_indexes where tablename = 'idempotency_keys'`,
+    );
+    expect(indexes).toHaveLength(3);
+    expect(indexes.filter(({ indexdef }) => String(indexdef).includes('ticketed_at'))).toEqual([]);
+  });
+
+  it('add the mark to a table with charges in flight, and do not wait long where it is in use', async () => {
+    const before = [await insertKeyRow(database, {}), await insertKeyRow(database, { ticketedInMs: -1 })];
+    await database.query('alter table idempotency_keys drop column ticketed_at');
+    await database.query(`delete from schema_migrations where name = '0002_add-ticketed-at'`);
+    const reader = new Client({ connectionString: database.urls[0] });
+    await reader.connect();
+    await reader.query('begin');
+    await reader.query('select from idempotency_keys');
+    await expect(migrateShards(database.urls, quiet)).rejects.toThrow(/lock timeout/);
+    await reader.query('commit');
+    await reader.end();
+    await migrateShards(database.urls, quiet);
+    expect(await done(0)).toContain('0002_add-ticketed-at');
+    const rows = await database.query('select idempotency_key, ticketed_at from idempotency_keys');
+    expect(rows.map((row) => row.idempotency_key).sort()).toEqual(
+      before.map(({ idempotencyKey }) => idempotencyKey).sort(),
+    );
+    expect(rows.map((row) => row.ticketed_at)).toEqual([null, null]);
   });
 });
