@@ -107,7 +107,8 @@ describe('npm start', () => {
       const shown = await (await fetch(`${tracesUrl}/charges/${chargeId}`)).text();
       return shown.includes('http.request') && shown.includes('events.publish') ? shown : undefined;
     });
-    expect(text.match(/^trace /gm)).toHaveLength(1);
+    // Where the machine is so slow that its lease is over, a sweep's is shown as well.
+    expect(text.match(/^http\.request /gm)).toHaveLength(1);
     expect(text).toMatch(/^http\.request .*http\.response\.status_code=201/m);
     expect(text).toMatch(/^ +psp\.attempt .*psp\.outcome=approved/m);
   }, 30_000);
