@@ -45,7 +45,7 @@ export class PspCircuit {
         minimumNumberOfCalls: limits.minimumCalls,
         threshold: limits.failureShare,
       }),
-      halfOpenAfter: this.#openDuration(),
+      halfOpenAfter: new OpenDuration(() => this.#isTimeToProbe()),
     });
     this.#policy.onBreak(() => {
       this.#probeAtMonotonicMs = clock.monotonicMs() + limits.openMs;
@@ -81,16 +81,21 @@ export class PspCircuit {
   #isTimeToProbe(): boolean {
     return this.#clock.monotonicMs() >= this.#probeAtMonotonicMs;
   }
+}
 
-  /** cockatiel compares a duration with the wall clock, which may jump; this one answers by our monotonic clock. */
-  #openDuration(): IBackoff<unknown> {
-    const isTimeToProbe = (): boolean => this.#isTimeToProbe();
-    const backoff: IBackoff<unknown> = {
-      get duration() {
-        return isTimeToProbe() ? -Infinity : Infinity;
-      },
-      next: () => backoff,
-    };
-    return backoff;
+/** cockatiel compares a duration with the wall clock, which may jump; this one answers by our monotonic clock. */
+class OpenDuration implements IBackoff<unknown> {
+  readonly #isTimeToProbe: () => boolean;
+
+  constructor(isTimeToProbe: () => boolean) {
+    this.#isTimeToProbe = isTimeToProbe;
+  }
+
+  get duration(): number {
+    return this.#isTimeToProbe() ? -Infinity : Infinity;
+  }
+
+  next(): IBackoff<unknown> {
+    return this;
   }
 }
