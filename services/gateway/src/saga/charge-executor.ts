@@ -15,6 +15,13 @@ import { runSaga, type OnTerminal, type RunEnd } from './saga-runner.ts';
 /** SQS delays a message by no more. */
 const LONGEST_TICKET_DELAY_SECONDS = 900;
 
+/**
+ * A charge whose ticket comes back is not the sweeper's for so long, or each attempt would make it write another ticket:
+ * longer than a ticket is put off for before its last delivery (`RecoveryWorker`), so that only one that was given up, or
+ * is lost, is followed by another.
+ */
+const TICKET_COMES_BACK_WITHIN_MS = 60_000;
+
 /** The charges that this task runs: for clients, bounded; and for recovery, bounded by its worker. */
 export class ChargeExecutor {
   readonly ports: SagaPorts;
@@ -113,6 +120,8 @@ export class ChargeExecutor {
       await this.ports.tickets.send(ticket, Math.min(LONGEST_TICKET_DELAY_SECONDS, delaySeconds));
       return 'done';
     }
+    // Nobody holds it: others wrote the row at this moment, the sweeper perhaps, to which it has a ticket by now.
+    if (acquisition.kind === 'in_flight' && acquisition.leaseRemainingMs === 0) return 'retry-later';
     if (acquisition.kind === 'terminal') await restoreEndedCharge(this.ports, key, acquisition.response);
     if (acquisition.kind !== 'won') return 'done';
     const holder = { runId, epoch: acquisition.epoch };
@@ -121,7 +130,7 @@ export class ChargeExecutor {
     if (resumption.kind !== 'launch') return 'done';
     const launched = await this.launch(acquired, resumption.launch);
     if (launched.kind === 'unavailable') {
-      await this.handBack(key, launched.holder, 0);
+      await this.handBack(key, launched.holder, TICKET_COMES_BACK_WITHIN_MS);
       return 'retry-later';
     }
     if (launched.kind === 'launched') await this.run(launched.run, () => undefined);
