@@ -16,9 +16,9 @@ export const TIMING: ChaosTiming = {
     DUPLICATE_WAIT_MS: '3000',
     PSP_UNRESOLVED_AFTER_MS: '12000',
     STOP_TIMEOUT_MS: '5000',
-    // As in production longer than a lease. A sweep writes a ticket for each charge that waits, also where the last sweep's
-    // is still in the queue: at 1 s, charges that waited a minute had a hundred tickets each, and recovery drowned in them.
-    SWEEP_INTERVAL_MS: '10000',
+    // Many times within a lease and within a ticket's visibility, where production sweeps once a minute: a sweeper that
+    // wrote a ticket for whatever waits, ticket or not, would drown recovery within seconds.
+    SWEEP_INTERVAL_MS: '1000',
   },
   pspSimulator: { SEARCH_LAG_MS: '500', SLOW_MS: '1000', PROCESSING_MS: '1000' },
 };
