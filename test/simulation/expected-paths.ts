@@ -31,9 +31,15 @@ export const EXPECTED_PATHS: readonly string[] = [
   ...['aurora', 'dynamodb', 'dynamodb-writes', 'sqs', 'eventbridge', 'stripe'].map(
     (part) => `fault outage ${part}`,
   ),
-  ...['partition', 'region-loss', 'long-night', 'ticket-twice', 'refund by a person'].map(
-    (name) => `fault ${name}`,
-  ),
+  ...[
+    'partition',
+    'region-loss',
+    'long-night',
+    'ticket-twice',
+    'ticket-lost',
+    'mark-lost',
+    'refund by a person',
+  ].map((name) => `fault ${name}`),
   ...EFFECTS.flatMap((effect) => [`crash-before ${effect}`, `crash-after ${effect}`]),
   ...CHECKPOINT_STEPS.map((step) => `launch over ${step}`),
   ...['launch over fenced', 'epoch raised', 'takeover by run', 'takeover by takeover'],

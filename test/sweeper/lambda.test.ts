@@ -67,6 +67,18 @@ describe('the sweeper as a Lambda', () => {
     );
   });
 
+  it('sends no second ticket for what has one, and counts it all the same', async () => {
+    const key = await insertKeyRow(database, {}, 0);
+    const { idempotencyKey } = key;
+    const sweepOne = () => invoke({ clusterArn: clusterArn('one') });
+    const first = await sweepOne();
+    expect(first).toMatchObject({ ticketsSent: 1, failures: [] });
+    expect(await sweepOne()).toMatchObject({
+      ...{ expiredLeasesFound: first.expiredLeasesFound, ticketsSent: 0, failures: [] },
+    });
+    expect((await queue.drain()).filter((body) => body.includes(idempotencyKey))).toHaveLength(1);
+  });
+
   it('sweeps the shard that it is asked to sweep, and no other', async () => {
     const asked = await insertKeyRow(database, {}, 1);
     const other = await insertKeyRow(database, {}, 0);

@@ -18,6 +18,9 @@ const EXPIRY_SKEW_MARGIN_MS = 60_000;
 const FREED_RETENTION_MS = 24 * 3_600_000;
 /** As in the sweeper's purge. */
 const KEPT_AFTER_EXPIRY_MS = 24 * 3_600_000;
+/** As in the sweeper's scan, in proportion to the world's visibility timeout, which is a twentieth of the product's. */
+const TICKET_LOST_AFTER_MS = 9_000;
+const LONGEST_BETWEEN_TICKETS_MS = 180_000;
 
 export interface ModelRow {
   readonly key: ChargeKey;
@@ -29,6 +32,14 @@ export interface ModelRow {
   readonly resumeAfterMs: number | undefined;
   readonly response: TerminalResponse | undefined;
   readonly expiresAtMs: number | undefined;
+  readonly ticketedAtMs: number | undefined;
+}
+
+/** What one scan of the sweeper finds. */
+export interface FoundLeases {
+  readonly keys: readonly ChargeKey[];
+  /** By the database's clock. */
+  readonly foundAtMs: number;
 }
 
 const DONE: Done = { kind: 'done' };
@@ -71,6 +82,7 @@ export class KeyStoreModel {
       this.#write({
         ...{ key, status: 'PROCESSING', fingerprint, epoch, runId: request.runId, leaseExpiresAtMs },
         ...{ resumeAfterMs: undefined, response: undefined, expiresAtMs: undefined },
+        ticketedAtMs: row.ticketedAtMs,
       });
       return { kind: 'won', epoch, takeover: row.status === 'PROCESSING', fingerprint };
     }
@@ -142,15 +154,24 @@ export class KeyStoreModel {
     };
   }
 
-  /** What the sweeper's scan finds: charges that nobody works on. */
-  expiredLeases(): ChargeKey[] {
+  /** What the sweeper's scan finds: charges that nobody works on, and that have no ticket. */
+  expiredLeases(): FoundLeases {
     const nowMs = this.#nowMs();
     const keys: ChargeKey[] = [];
-    for (const { status, leaseExpiresAtMs, resumeAfterMs, key } of this.rows.values()) {
-      const isExpired = Math.max(leaseExpiresAtMs, resumeAfterMs ?? 0) <= nowMs;
-      if (status === 'PROCESSING' && isExpired) keys.push(key);
+    for (const row of this.rows.values()) {
+      const isDue = waitingSinceMs(row) <= nowMs && !hasTicket(row, nowMs);
+      if (row.status === 'PROCESSING' && isDue) keys.push(row.key);
     }
-    return keys;
+    return { keys, foundAtMs: nowMs };
+  }
+
+  /** The sweeper's mark of rows that it has sent tickets for. */
+  markTicketed({ keys, foundAtMs }: FoundLeases): void {
+    for (const key of keys) {
+      const row = this.rows.get(nameOf(key));
+      if (row?.status !== 'PROCESSING' || waitingSinceMs(row) > foundAtMs) continue;
+      this.#write({ ...row, ticketedAtMs: foundAtMs });
+    }
   }
 
   /** What the sweeper's purge deletes. */
@@ -170,6 +191,7 @@ export class KeyStoreModel {
       leaseExpiresAtMs: row.leaseExpiresAtMs - elapsedMs,
       resumeAfterMs: row.resumeAfterMs === undefined ? undefined : row.resumeAfterMs - elapsedMs,
       expiresAtMs: row.expiresAtMs === undefined ? undefined : row.expiresAtMs - elapsedMs,
+      ticketedAtMs: row.ticketedAtMs === undefined ? undefined : row.ticketedAtMs - elapsedMs,
     });
   }
 
@@ -180,7 +202,7 @@ export class KeyStoreModel {
     this.#write({
       ...{ key, status: 'PROCESSING', fingerprint, epoch, runId },
       leaseExpiresAtMs: this.#nowMs() + leaseMs,
-      ...{ resumeAfterMs: undefined, response: undefined, expiresAtMs: undefined },
+      ...{ resumeAfterMs: undefined, response: undefined, expiresAtMs: undefined, ticketedAtMs: undefined },
     });
     return { kind: 'won', epoch, takeover: false, fingerprint };
   }
@@ -210,6 +232,18 @@ export class KeyStoreModel {
     }
     this.rows.set(name, row, this.#nowMs());
   }
+}
+
+function waitingSinceMs({ leaseExpiresAtMs, resumeAfterMs }: ModelRow): number {
+  return Math.max(leaseExpiresAtMs, resumeAfterMs ?? 0);
+}
+
+function hasTicket(row: ModelRow, nowMs: number): boolean {
+  const { ticketedAtMs } = row;
+  const sinceMs = waitingSinceMs(row);
+  if (ticketedAtMs === undefined || ticketedAtMs < sinceMs) return false;
+  const againAfterMs = Math.min(LONGEST_BETWEEN_TICKETS_MS, ticketedAtMs - sinceMs);
+  return nowMs - ticketedAtMs < Math.max(TICKET_LOST_AFTER_MS, againAfterMs);
 }
 
 export function nameOf(key: ChargeKey): string {

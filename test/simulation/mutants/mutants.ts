@@ -329,8 +329,20 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: `${MODELS}/key-store-model.ts`,
-        find: "if (status === 'PROCESSING' && isExpired) keys.push(key);",
-        replace: "if (status === 'PROCESSING' && isExpired && nowMs < 0) keys.push(key);",
+        find: "if (row.status === 'PROCESSING' && isDue) keys.push(row.key);",
+        replace: "if (row.status === 'PROCESSING' && isDue && nowMs < 0) keys.push(row.key);",
+      },
+    ],
+  },
+  {
+    name: 'lost-ticket-stays-lost',
+    rule: 'I3',
+    breaks: 'a charge that got a ticket never gets another for the same wait, also where the ticket was lost',
+    patches: [
+      {
+        file: `${MODELS}/key-store-model.ts`,
+        find: 'const TICKET_LOST_AFTER_MS = 9_000;',
+        replace: 'const TICKET_LOST_AFTER_MS = Infinity;',
       },
     ],
   },

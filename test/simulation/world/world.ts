@@ -278,18 +278,27 @@ export class World {
   #sweepLater(home: Home): void {
     this.time.after(SWEEP_INTERVAL_MS, () => {
       if (!this.isSweeping) return;
-      if (!home.isLost && !home.down.has('aurora')) {
-        for (const { tenantId, idempotencyKey } of home.stores.keyStore.expiredLeases()) {
-          const ticket = {
-            tenant_id: tenantId,
-            idempotency_key: idempotencyKey,
-            reason: 'lease-expired',
-          } as const;
-          this.sendTicket(home, home.queue, ticket, this.random.between(5, 300));
-        }
-      }
+      if (!home.isLost && !home.down.has('aurora')) this.#sweep(home);
       this.#sweepLater(home);
     });
+  }
+
+  #sweep(home: Home): void {
+    const { keyStore } = home.stores;
+    const found = keyStore.expiredLeases();
+    for (const { tenantId, idempotencyKey } of found.keys) {
+      const ticket = {
+        tenant_id: tenantId,
+        idempotency_key: idempotencyKey,
+        reason: 'lease-expired',
+      } as const;
+      // As one that was received five times in vain: it is with the dead letters.
+      if (this.faults.happens('ticket-lost', this.plan.faultRate)) continue;
+      this.sendTicket(home, home.queue, ticket, this.random.between(5, 300));
+    }
+    if (found.keys.length === 0 || this.faults.happens('mark-lost', this.plan.faultRate)) return;
+    // A ticket may have been followed by then.
+    this.time.after(this.random.between(1, 400), () => keyStore.markTicketed(found));
   }
 
   #beginOutage({ forMs, what }: WorldPlan['outages'][number]): void {
