@@ -9,8 +9,11 @@ const CHUNK_HISTORIES = 500;
 /** A chunk takes a second or two; one that takes so long is stuck in a loop that only a mutant makes. */
 const CHUNK_TIMEOUT_MS = 180_000;
 
-/** What a history leaves behind is dead when it ends; with room for several, little of it is ever copied. MiB. */
-const YOUNG_GENERATION = ['--min-semi-space-size=32', '--max-semi-space-size=32'];
+/**
+ * What a history leaves behind is dead when it ends; with room for several, little of it is ever copied (MiB), too
+ * little for the collector's threads to share: they would take their time from the other workers.
+ */
+const MEMORY_OPTIONS = ['--min-semi-space-size=32', '--max-semi-space-size=32', '--single-threaded-gc'];
 
 export interface CampaignOptions {
   readonly firstSeed: number;
@@ -62,7 +65,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
     return chunk;
   };
   const work = async (): Promise<void> => {
-    const worker = fork(WORKER, [...(options.mutants ?? [])], { execArgv: YOUNG_GENERATION });
+    const worker = fork(WORKER, [...(options.mutants ?? [])], { execArgv: MEMORY_OPTIONS });
     try {
       for (let chunk = take(); chunk !== undefined; chunk = take()) {
         const result = await answerOf(worker, chunk);

@@ -30,7 +30,11 @@ export class History {
 
   record(atMs: number, actor: string, what: string, detail: () => string = () => ''): void {
     this.#length += 1;
-    this.#mix(`${atMs} ${actor} ${what}`);
+    this.#mix(String(atMs));
+    this.#mix(' ');
+    this.#mix(actor);
+    this.#mix(' ');
+    this.#mix(what);
     if (!this.#keepsEvents) return;
     const more = detail();
     this.events.push({ atMs, actor, text: more === '' ? what : `${what} ${more}` });

@@ -55,10 +55,13 @@ export class SeededRandom implements Random {
   }
 
   uuid(): string {
-    const hex = [this.word(), this.word(), this.word(), this.word()]
-      .map((word) => word.toString(16).padStart(8, '0'))
-      .join('');
-    const variant = '89ab'[this.word() & 3] ?? '8';
-    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20)}`;
+    const [one, two, three, four] = [this.word(), this.word(), this.word(), this.word()];
+    const version = `4${hexOf(two & 0xfff, 3)}`;
+    const variant = `${'89ab'[this.word() & 3] ?? '8'}${hexOf((three >>> 16) & 0xfff, 3)}`;
+    return `${hexOf(one, 8)}-${hexOf(two >>> 16, 4)}-${version}-${variant}-${hexOf(three & 0xffff, 4)}${hexOf(four, 8)}`;
   }
+}
+
+function hexOf(value: number, digits: number): string {
+  return value.toString(16).padStart(digits, '0');
 }

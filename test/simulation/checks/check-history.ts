@@ -108,18 +108,21 @@ function checkAnswers(
     if (world.lostTail) world.coverage.hit(limit);
     else violate(invariant, `${chargeId}: ${text}`);
   };
-  const terminal = invocations.flatMap((one) =>
-    one.answer?.kind === 'terminal' ? [{ ...one, response: one.answer.response }] : [],
-  );
-  const answers = new Set(terminal.map(({ response }) => `${response.status} ${response.body}`));
+  const answers = new Set<string>();
+  const payloads = new Set<number>();
+  let firstAnsweredAtMs = Infinity;
+  for (const { answer, answeredAtMs = Infinity, payload } of invocations) {
+    if (answer?.kind !== 'terminal') continue;
+    answers.add(`${answer.response.status} ${answer.response.body}`);
+    payloads.add(payload);
+    firstAnsweredAtMs = Math.min(firstAnsweredAtMs, answeredAtMs);
+  }
   if (answers.size > 1) {
     if (new Set([...answers].map(withoutDate)).size === 1)
       lost(LIMITS.date, 'I2', 'the date of its answer changed');
     else lost(LIMITS.decision, 'I2', `${answers.size} different final answers`);
   }
-  const payloads = new Set(terminal.map(({ payload }) => payload));
   if (payloads.size > 1) lost(LIMITS.decision, 'linearizability', 'two payloads were answered finally');
-  const firstAnsweredAtMs = Math.min(...terminal.map(({ answeredAtMs }) => answeredAtMs ?? Infinity));
   for (const { answer, sentAtMs, payload } of invocations) {
     if (answer === undefined || sentAtMs <= firstAnsweredAtMs) continue;
     if (answer.kind === 'refused') {

@@ -246,6 +246,16 @@ function hasTicket(row: ModelRow, nowMs: number): boolean {
   return nowMs - ticketedAtMs < Math.max(TICKET_LOST_AFTER_MS, againAfterMs);
 }
 
-export function nameOf(key: ChargeKey): string {
-  return `${key.tenantId}/${key.idempotencyKey}`;
+/** The names given last: a world asks for those of its one or two keys all the time, and hashes each new string. */
+const recentNames: { tenantId: string; idempotencyKey: string; name: string }[] = [];
+const RECENT_NAMES = 4;
+
+export function nameOf({ tenantId, idempotencyKey }: ChargeKey): string {
+  for (const recent of recentNames) {
+    if (recent.idempotencyKey === idempotencyKey && recent.tenantId === tenantId) return recent.name;
+  }
+  const name = `${tenantId}/${idempotencyKey}`;
+  if (recentNames.length === RECENT_NAMES) recentNames.pop();
+  recentNames.unshift({ tenantId, idempotencyKey, name });
+  return name;
 }

@@ -4,10 +4,17 @@ import { seqOf, type LedgerEntry } from '#gateway/ledger/ledger-entry';
 
 import { VersionedMap } from './versioned-map.ts';
 
+/** A slot that is taken, with the name of its entry. */
+interface Slot {
+  readonly seq: number;
+  readonly name: string;
+}
+
 /** The ledger table in memory: slots that are written once. Passes the same contract as the one on DynamoDB. */
 export class LedgerModel {
   readonly entries: VersionedMap<LedgerEntry>;
-  readonly #slots = new Map<string, number[]>();
+  /** The slots of each charge that are taken, in their order. */
+  readonly #slots = new Map<string, Slot[]>();
   readonly #nowMs: () => number;
   readonly #onLowerEpoch: (text: string) => void;
 
@@ -32,9 +39,12 @@ export class LedgerModel {
   }
 
   read(chargeId: string): LedgerEntry[] {
-    return (this.#slots.get(chargeId) ?? [])
-      .toSorted((one, other) => one - other)
-      .flatMap((seq) => this.entries.get(`${chargeId} ${seq}`) ?? []);
+    const entries: LedgerEntry[] = [];
+    for (const { name } of this.#slots.get(chargeId) ?? []) {
+      const entry = this.entries.get(name);
+      if (entry !== undefined) entries.push(entry);
+    }
+    return entries;
   }
 
   chargeIds(): string[] {
@@ -43,7 +53,9 @@ export class LedgerModel {
 
   /** The entry in the slot of `entry`, if the slot is taken. */
   standingAt(entry: LedgerEntry): LedgerEntry | undefined {
-    return this.entries.get(`${entry.chargeId} ${seqOf(entry)}`);
+    const seq = seqOf(entry);
+    const slot = this.#slots.get(entry.chargeId)?.find((taken) => taken.seq === seq);
+    return slot === undefined ? undefined : this.entries.get(slot.name);
   }
 
   /** Whether the slot is taken by something that says otherwise. */
@@ -59,13 +71,19 @@ export class LedgerModel {
     if (entry.state !== 'LATE_SUCCESS_VOIDED' && entry.epoch < highest) {
       this.#onLowerEpoch(`ledger: ${entry.state} with epoch ${entry.epoch} after ${highest}`);
     }
-    this.entries.set(`${entry.chargeId} ${seqOf(entry)}`, entry, this.#nowMs());
-    this.#index(entry);
+    this.entries.set(this.#index(entry), entry, this.#nowMs());
   }
 
-  #index(entry: LedgerEntry): void {
+  /** @returns the name of the entry */
+  #index(entry: LedgerEntry): string {
+    const seq = seqOf(entry);
+    const name = `${entry.chargeId} ${seq}`;
     const slots = this.#slots.get(entry.chargeId);
-    if (slots === undefined) this.#slots.set(entry.chargeId, [seqOf(entry)]);
-    else slots.push(seqOf(entry));
+    if (slots === undefined) this.#slots.set(entry.chargeId, [{ seq, name }]);
+    else {
+      slots.push({ seq, name });
+      slots.sort((one, other) => one.seq - other.seq);
+    }
+    return name;
   }
 }

@@ -365,9 +365,9 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: `${MODELS}/ledger-model.ts`,
-        find: 'return this.entries.get(`${entry.chargeId} ${seqOf(entry)}`);',
+        find: 'return slot === undefined ? undefined : this.entries.get(slot.name);',
         replace:
-          "return entry.state === 'RESERVED' ? this.entries.get(`${entry.chargeId} ${seqOf(entry)}`) : undefined;",
+          "return slot === undefined || entry.state !== 'RESERVED' ? undefined : this.entries.get(slot.name);",
       },
     ],
   },

@@ -44,11 +44,13 @@ export class Client {
   readonly plan: ClientPlan;
   isDone = false;
   readonly #world: World;
+  readonly #fingerprint: string;
   #requests = 0;
 
   constructor(world: World, plan: ClientPlan) {
     this.#world = world;
     this.plan = plan;
+    this.#fingerprint = `${plan.payload}`.padStart(2, '0').repeat(32);
     world.time.after(plan.startAtMs, () => this.ask());
   }
 
@@ -90,7 +92,7 @@ export class Client {
       arrive: (gateway) => {
         const submission = {
           key,
-          fingerprint: `${payload}`.padStart(2, '0').repeat(32),
+          fingerprint: this.#fingerprint,
           charge: {
             amountMinor: amountOf(payload),
             currency: 'usd',

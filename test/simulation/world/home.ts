@@ -10,6 +10,8 @@ import type { Endpoint } from '../network.ts';
 import type { VirtualTime } from '../virtual-time.ts';
 import { TicketQueue } from './ticket-queue.ts';
 
+type StoreName = 'aurora' | 'dynamodb' | 'sqs' | 'eventbridge';
+
 /** By how much a region's stores lag behind the one that was lost, each for itself. */
 export interface ReplicationLag {
   readonly keyStoreMs: number;
@@ -43,6 +45,7 @@ export class Home {
   readonly itemEndedAtMs = new Map<string, number>();
   /** Endpoints that do not answer at present. */
   readonly down = new Set<string>();
+  readonly #endpoints = new Map<StoreName, Endpoint>();
   readonly #time: VirtualTime;
   readonly #history: History;
   #databaseSkewMs: number;
@@ -58,7 +61,13 @@ export class Home {
   }
 
   /** Where the calls to one of its stores go now. */
-  endpoint(store: 'aurora' | 'dynamodb' | 'sqs' | 'eventbridge'): Endpoint {
+  endpoint(store: StoreName): Endpoint {
+    let endpoint = this.#endpoints.get(store);
+    if (endpoint === undefined) this.#endpoints.set(store, (endpoint = this.#endpointNow(store)));
+    return endpoint;
+  }
+
+  #endpointNow(store: StoreName): Endpoint {
     const { region, generation } = this;
     const name = `${store}-${this.index}`;
     return {
@@ -78,6 +87,7 @@ export class Home {
     this.generation += 1;
     this.isLost = false;
     this.down.clear();
+    this.#endpoints.clear();
     const rowClockAtLoss = lostAtMs + this.#databaseSkewMs;
     this.#databaseSkewMs = databaseSkewMs;
     this.stores = this.#storesOver({
