@@ -100,13 +100,13 @@ describe('a task killed at any external effect', () => {
       'no row is PROCESSING',
       async () =>
         (await stack.query(`select 1 from idempotency_keys where status = 'PROCESSING'`)).length === 0,
-      60_000,
+      120_000,
     );
     for (let taken = [...(await stack.takeEvents('order'))]; taken.length > 0;) {
       events.push(...taken);
       taken = await stack.takeEvents('order');
     }
-  }, 240_000);
+  }, 600_000);
 
   afterAll(() => stack.stop());
 

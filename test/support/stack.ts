@@ -88,7 +88,7 @@ export async function startStack(): Promise<Stack> {
       });
       children.push(child);
       child.stdout?.on('data', (chunk: Buffer) => options.onOutput?.(chunk.toString()));
-      return gatewayProcess(child, Number(await firstLine(child)));
+      return gatewayProcess(child, Number(await firstLine(child, /^\d+$/)));
     },
     startSweeper: (more = {}) => {
       const own = { ...environment, SWEEP_INTERVAL_MS: '500', ...more };
@@ -152,13 +152,19 @@ function spawnNode(script: string, environment: Readonly<Record<string, string>>
   });
 }
 
-async function firstLine(child: ChildProcess): Promise<string> {
+/** The first of its lines that is like this. */
+async function firstLine(child: ChildProcess, pattern = /^/): Promise<string> {
   if (child.stdout === null) throw new Error('the process has no standard output');
   const lines = createInterface({ input: child.stdout });
   const failed = once(child, 'exit').then(([code, signal]) => {
     throw new Error(`the process ended with ${String(signal ?? code)} before it was ready`);
   });
-  const [line] = (await Promise.race([once(lines, 'line'), failed])) as [string];
+  const found = new Promise<string>((resolve) => {
+    lines.on('line', (line) => {
+      if (pattern.test(line)) resolve(line);
+    });
+  });
+  const line = await Promise.race([found, failed]);
   failed.catch(() => undefined);
   return line;
 }

@@ -188,6 +188,7 @@ describe('POST /v1/charges', () => {
     const logged = api.logger.lines.find(({ level }) => level === 'error');
     expect(logged?.fields).toEqual({
       requestId: response.headers.get('x-request-id'),
+      chargeId: expect.stringMatching(/^ch_[0-9a-f]{32}$/),
       err: expect.any(Error),
     });
   });

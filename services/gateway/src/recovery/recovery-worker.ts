@@ -37,7 +37,8 @@ export interface RecoveryWorkerOptions {
 const DEFAULTS = {
   concurrency: 8,
   waitTimeSeconds: 20,
-  visibilityTimeoutSeconds: 60,
+  // A task that dies takes what its open receive was just given with it, and the sweeper writes no other ticket so soon.
+  visibilityTimeoutSeconds: 20,
   baseRetrySeconds: 5,
   maximumRetrySeconds: 300,
 };
