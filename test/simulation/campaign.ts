@@ -6,7 +6,7 @@ import type { Chunk, ChunkResult } from './work-off-chunks.ts';
 
 const WORKER = fileURLToPath(new URL('./worker.ts', import.meta.url));
 const CHUNK_HISTORIES = 500;
-/** A chunk takes a second or two; one that takes so long is stuck in a loop that only a mutant makes. */
+/** A chunk takes less than a second; one that takes so long is stuck in a loop that only a mutant makes. */
 const CHUNK_TIMEOUT_MS = 180_000;
 
 /**

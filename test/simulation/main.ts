@@ -13,7 +13,7 @@ const USAGE = `usage: npm run simulate -- [--histories N] [--seed S] [--workers 
        npm run simulate -- --mutants [NAME...]  break each rule on purpose, or those; each must be caught`;
 
 /** With fewer histories a path may be missed by chance. */
-const ENOUGH_FOR_COVERAGE = 20_000;
+const ENOUGH_FOR_COVERAGE = 60_000;
 const MOST_SEEDS_SHOWN = 20;
 const RED = '\u001b[31m';
 const PLAIN = '\u001b[0m';
