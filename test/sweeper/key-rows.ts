@@ -10,6 +10,7 @@ export interface KeyRowSettings {
   readonly expiresInMs?: number;
   /** A ticket was sent for it. */
   readonly ticketedInMs?: number;
+  readonly ticketCount?: number;
   readonly tenantId?: string;
 }
 
@@ -24,11 +25,11 @@ export async function insertKeyRow(
   await database.query(
     `insert into idempotency_keys (tenant_id, idempotency_key, slot, fingerprint, status, epoch, run_id,
         lease_expires_at, resume_after, response_status, response_body, created_at, updated_at, expires_at,
-        ticketed_at)
+        ticketed_at, ticket_count)
       values ($1, $2, 7, decode(repeat('ab', 32), 'hex'), $3, 1, $2,
         now() + $4 * interval '1 millisecond', now() + $5 * interval '1 millisecond',
         case when $3 = 'TERMINAL' then 201 end, case when $3 = 'TERMINAL' then '{}' end, now(), now(),
-        now() + $6 * interval '1 millisecond', now() + $7 * interval '1 millisecond')`,
+        now() + $6 * interval '1 millisecond', now() + $7 * interval '1 millisecond', $8)`,
     [
       key.tenantId,
       key.idempotencyKey,
@@ -37,6 +38,7 @@ export async function insertKeyRow(
       resumeAfterInMs ?? null,
       expiresInMs ?? null,
       settings.ticketedInMs ?? null,
+      settings.ticketedInMs === undefined ? null : (settings.ticketCount ?? 1),
     ],
     shard,
   );

@@ -112,21 +112,29 @@ export function sweptShardContract(
             ticketed_at = ticketed_at - $1 * interval '1 millisecond'`,
           [elapsedMs],
         );
+      const ticketCount = async () =>
+        (await database.query('select ticket_count from idempotency_keys'))[0]?.ticket_count;
       const isFound = async () => (await shard.scan(10)).length === 1;
 
       it('finds none again whose ticket may still be read', async () => {
         await insertKeyRow(database, {});
         await shard.mark(await shard.scan(10));
         expect(await isFound()).toBe(false);
-        await passes(TICKET_LOST_AFTER_MS - MINUTE_MS);
-        expect(await isFound()).toBe(false);
       });
 
-      it('finds it again when its ticket must be lost', async () => {
+      it('finds it again when its ticket may be lost, and counts its tickets', async () => {
         await insertKeyRow(database, {});
         await shard.mark(await shard.scan(10));
         await passes(TICKET_LOST_AFTER_MS);
+        await shard.mark(await shard.scan(10));
+        expect(await ticketCount()).toBe(2);
+        await passes(TICKET_LOST_AFTER_MS);
+        expect(await isFound()).toBe(false);
+        await passes(TICKET_LOST_AFTER_MS);
         expect(await isFound()).toBe(true);
+        await runAndHandedBack(0);
+        await shard.mark(await shard.scan(10));
+        expect(await ticketCount()).toBe(1);
       });
 
       it('finds it again at once when it was run since, and waits anew', async () => {
@@ -144,22 +152,16 @@ export function sweptShardContract(
       });
 
       it('finds it ever more seldom while no ticket moves it: a queue that is behind is not filled up', async () => {
-        const waitedAndSince: [number, number][] = [
-          [1, 2],
-          [10, 8],
-          [40, 38],
-          [300, 58],
-        ];
-        const longestBetween = LONGEST_BETWEEN_TICKETS_MS / MINUTE_MS;
         const due = [];
-        for (const [waited, since] of waitedAndSince) {
-          const row = (sinceMinutes: number) =>
-            insertKeyRow(database, {
-              leaseExpiresInMs: -(waited + sinceMinutes) * MINUTE_MS,
-              ticketedInMs: -sinceMinutes * MINUTE_MS,
-            });
-          await row(since);
-          due.push(await row(Math.min(longestBetween, Math.max(TICKET_LOST_AFTER_MS / MINUTE_MS, waited))));
+        for (const ticketCount of [2, 4, 7, 20]) {
+          const againAfterMs = Math.min(
+            LONGEST_BETWEEN_TICKETS_MS,
+            TICKET_LOST_AFTER_MS * 2 ** (ticketCount - 1),
+          );
+          const row = (ticketedInMs: number) =>
+            insertKeyRow(database, { leaseExpiresInMs: -9 * HOUR_MS, ticketedInMs, ticketCount });
+          await row(-againAfterMs / 2);
+          due.push(await row(-againAfterMs));
         }
         expect(keysOf(await shard.scan(10)).sort(byKey)).toEqual(due.sort(byKey));
       });

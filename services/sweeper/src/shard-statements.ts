@@ -7,18 +7,19 @@
  */
 
 /**
- * After so long a ticket whose charge still waits is taken for lost, and another one is written. A ticket that the
- * gateway's tasks can get at comes to its end sooner: it is finished, or, where no attempt succeeds, has been received
- * five times after 75 s of pauses at most, and is in the dead-letter queue after 155 s (`RecoveryWorker`). And it is
- * short enough for two lost tickets before `sweep-backlog-old` goes off, at ten minutes.
+ * A ticket that nothing came of within this may be lost, and another one is written: recovery that keeps up has read it by
+ * then. It may have gone out to a task that died (and comes back after a minute), have been received five times in vain,
+ * or have been lost with its region's queue. If that one moves nothing either, the next follows after twice the time, as a
+ * network repeats what is not acknowledged: where tickets are not lost, but the queue is behind, what is written again
+ * must not be what keeps it behind. An hour's wait makes nine at most.
  */
-export const TICKET_LOST_AFTER_MS = 180_000;
+export const TICKET_LOST_AFTER_MS = 10_000;
 
-/**
- * The longest time between two tickets of one wait. Until then it doubles, from {@link TICKET_LOST_AFTER_MS} on: where
- * tickets are not lost but the queue is behind, what is written again must not be what keeps it behind.
- */
+/** The longest time between two tickets of one wait. */
 export const LONGEST_BETWEEN_TICKETS_MS = 3_600_000;
+
+/** More tickets of one wait are not counted: the time between them is the longest already. */
+const MOST_TICKETS_COUNTED = 20;
 
 const MILLISECOND = `interval '1 millisecond'`;
 
@@ -33,21 +34,21 @@ const WAITING_MS = `cast(1000 * extract(epoch from statement_timestamp() - ${WAI
  * A ticket was written since the row waits, and may still be on the queue. What a ticket meets goes on, whatever comes of
  * it: the row waits no more, or waits anew from a later moment than its last ticket.
  */
-const HAS_TICKET = `coalesce(ticketed_at >= ${WAITING_SINCE} and statement_timestamp() - ticketed_at < greatest(
-    ${TICKET_LOST_AFTER_MS} * ${MILLISECOND},
-    least(${LONGEST_BETWEEN_TICKETS_MS} * ${MILLISECOND}, ticketed_at - ${WAITING_SINCE})), false)`;
+const IS_TICKETED = `coalesce(ticketed_at >= ${WAITING_SINCE}, false)`;
+const HAS_TICKET = `(${IS_TICKETED} and statement_timestamp() - ticketed_at < ${MILLISECOND}
+    * least(${LONGEST_BETWEEN_TICKETS_MS}, ${TICKET_LOST_AFTER_MS} * power(2, ticket_count - 1)))`;
 
 /**
  * The rows that wait and have no ticket. Walks the index `idempotency_keys_sweepable`, which holds what is in flight
  * only, in its order.
  *
- * A shard is swept before the migration that adds `ticketed_at` has come to it: in a deployment that brings both, and
- * after a failover. There the name means that of `unmigrated`, because the row has none that is nearer, and every row is
- * without a ticket.
+ * A shard is swept before the migration that adds its last two columns has come to it: in a deployment that brings both,
+ * and after a failover. There the names mean those of `unmigrated`, because the row has none that are nearer, and every
+ * row is without a ticket.
  */
 export const SCAN = `
 select due.*
-from (select cast(null as timestamptz) as ticketed_at) as unmigrated
+from (select cast(null as timestamptz) as ticketed_at, cast(null as smallint) as ticket_count) as unmigrated
 cross join lateral (
   select tenant_id, cast(idempotency_key as text) as idempotency_key, ${WAITING_MS},
     cast(1000000 * extract(epoch from statement_timestamp()) as float8) as found_at_us
@@ -81,7 +82,8 @@ with found as (
   select timestamptz 'epoch' + cast(:found_at_us as float8) * interval '1 microsecond' as at
 )
 update idempotency_keys
-set ticketed_at = found.at
+set ticketed_at = found.at,
+  ticket_count = case when ${IS_TICKETED} then least(ticket_count + 1, ${MOST_TICKETS_COUNTED}) else 1 end
 from found
 where idempotency_keys.ctid = any(array(
   select ctid

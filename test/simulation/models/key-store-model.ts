@@ -18,9 +18,9 @@ const EXPIRY_SKEW_MARGIN_MS = 60_000;
 const FREED_RETENTION_MS = 24 * 3_600_000;
 /** As in the sweeper's purge. */
 const KEPT_AFTER_EXPIRY_MS = 24 * 3_600_000;
-/** As in the sweeper's scan, in proportion to the world's visibility timeout, which is a twentieth of the product's. */
-const TICKET_LOST_AFTER_MS = 9_000;
-const LONGEST_BETWEEN_TICKETS_MS = 180_000;
+/** As in the sweeper's scan. */
+const TICKET_LOST_AFTER_MS = 10_000;
+const LONGEST_BETWEEN_TICKETS_MS = 3_600_000;
 
 export interface ModelRow {
   readonly key: ChargeKey;
@@ -33,6 +33,7 @@ export interface ModelRow {
   readonly response: TerminalResponse | undefined;
   readonly expiresAtMs: number | undefined;
   readonly ticketedAtMs: number | undefined;
+  readonly ticketCount: number;
 }
 
 /** What one scan of the sweeper finds. */
@@ -82,7 +83,7 @@ export class KeyStoreModel {
       this.#write({
         ...{ key, status: 'PROCESSING', fingerprint, epoch, runId: request.runId, leaseExpiresAtMs },
         ...{ resumeAfterMs: undefined, response: undefined, expiresAtMs: undefined },
-        ticketedAtMs: row.ticketedAtMs,
+        ...{ ticketedAtMs: row.ticketedAtMs, ticketCount: row.ticketCount },
       });
       return { kind: 'won', epoch, takeover: row.status === 'PROCESSING', fingerprint };
     }
@@ -170,7 +171,8 @@ export class KeyStoreModel {
     for (const key of keys) {
       const row = this.rows.get(nameOf(key));
       if (row?.status !== 'PROCESSING' || waitingSinceMs(row) > foundAtMs) continue;
-      this.#write({ ...row, ticketedAtMs: foundAtMs });
+      const ticketCount = isTicketed(row) ? row.ticketCount + 1 : 1;
+      this.#write({ ...row, ticketedAtMs: foundAtMs, ticketCount });
     }
   }
 
@@ -202,7 +204,8 @@ export class KeyStoreModel {
     this.#write({
       ...{ key, status: 'PROCESSING', fingerprint, epoch, runId },
       leaseExpiresAtMs: this.#nowMs() + leaseMs,
-      ...{ resumeAfterMs: undefined, response: undefined, expiresAtMs: undefined, ticketedAtMs: undefined },
+      ...{ resumeAfterMs: undefined, response: undefined, expiresAtMs: undefined },
+      ...{ ticketedAtMs: undefined, ticketCount: 0 },
     });
     return { kind: 'won', epoch, takeover: false, fingerprint };
   }
@@ -238,12 +241,14 @@ function waitingSinceMs({ leaseExpiresAtMs, resumeAfterMs }: ModelRow): number {
   return Math.max(leaseExpiresAtMs, resumeAfterMs ?? 0);
 }
 
+function isTicketed(row: ModelRow): boolean {
+  return row.ticketedAtMs !== undefined && row.ticketedAtMs >= waitingSinceMs(row);
+}
+
 function hasTicket(row: ModelRow, nowMs: number): boolean {
-  const { ticketedAtMs } = row;
-  const sinceMs = waitingSinceMs(row);
-  if (ticketedAtMs === undefined || ticketedAtMs < sinceMs) return false;
-  const againAfterMs = Math.min(LONGEST_BETWEEN_TICKETS_MS, ticketedAtMs - sinceMs);
-  return nowMs - ticketedAtMs < Math.max(TICKET_LOST_AFTER_MS, againAfterMs);
+  const againAfterMs = TICKET_LOST_AFTER_MS * 2 ** (row.ticketCount - 1);
+  const ticketAgeMs = nowMs - (row.ticketedAtMs ?? 0);
+  return isTicketed(row) && ticketAgeMs < Math.min(LONGEST_BETWEEN_TICKETS_MS, againAfterMs);
 }
 
 /** The names given last: a world asks for those of its one or two keys all the time, and hashes each new string. */

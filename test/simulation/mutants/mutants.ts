@@ -341,8 +341,8 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: `${MODELS}/key-store-model.ts`,
-        find: 'const TICKET_LOST_AFTER_MS = 9_000;',
-        replace: 'const TICKET_LOST_AFTER_MS = Infinity;',
+        find: 'return isTicketed(row) && ticketAgeMs < Math.min(LONGEST_BETWEEN_TICKETS_MS, againAfterMs);',
+        replace: 'return isTicketed(row) && ticketAgeMs < againAfterMs * Infinity;',
       },
     ],
   },
