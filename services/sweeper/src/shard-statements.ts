@@ -8,10 +8,10 @@
 
 /**
  * A ticket that nothing came of within this may be lost, and another one is written: recovery that keeps up has read it by
- * then. It may have gone out to a task that died (and comes back after a minute), have been received five times in vain,
- * or have been lost with its region's queue. If that one moves nothing either, the next follows after twice the time, as a
- * network repeats what is not acknowledged: where tickets are not lost, but the queue is behind, what is written again
- * must not be what keeps it behind. An hour's wait makes nine at most.
+ * then. It may have gone out to a task that died (and comes back after its visibility timeout), have been received five
+ * times in vain, or have been lost with its region's queue. If that one moves nothing either, the next follows after twice
+ * the time, as a network repeats what is not acknowledged: where tickets are not lost, but the queue is behind, what is
+ * written again must not be what keeps it behind. An hour's wait makes nine at most.
  */
 export const TICKET_LOST_AFTER_MS = 10_000;
 
