@@ -79,7 +79,8 @@ const EXCEPTIONS: readonly Exception[] = [
   },
   {
     control: 'CT.SQS.PR.1',
-    where: /^(audit\/FailureQueue|events\/(\w+DeadLetterQueue|UndeliveredEventsQueue))/,
+    where:
+      /^(audit\/FailureQueue|events\/(\w+DeadLetterQueue|UndeliveredEventsQueue)|reconciler\/DeadLetterQueue)/,
     because: 'It is a dead-letter queue, and has an alarm.',
   },
 ];

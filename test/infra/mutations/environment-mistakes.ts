@@ -39,12 +39,14 @@ export const ENVIRONMENT_MISTAKES: Mutation[] = [
     },
   },
   {
-    mistake: 'a secret that is missing',
+    mistake: 'a secret that no process reads from its environment',
     sentence: ENVIRONMENT,
     make: (stage) => {
       const { properties } = some(stage, 'AWS::ECS::TaskDefinition');
       const containers = properties.ContainerDefinitions as { Name: string; Secrets?: unknown[] }[];
-      containers.find(({ Name }) => Name === 'Gateway')?.Secrets?.pop();
+      const gateway = containers.find(({ Name }) => Name === 'Gateway');
+      if (gateway === undefined) throw new Error('no container Gateway');
+      gateway.Secrets = [{ Name: 'STRIPE_SECRET_KEY', ValueFrom: 'arn:aws:secretsmanager:::secret:one' }];
     },
   },
   {
