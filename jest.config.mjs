@@ -15,5 +15,6 @@ export default {
   globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
   reporters: ['default', '<rootDir>/test/support/summary-reporter.mjs'],
   testTimeout: 60_000,
-  maxWorkers: 2,
+  // Of two cores: tests that kill processes spend half of their time waiting for leases and timeouts.
+  maxWorkers: 3,
 };

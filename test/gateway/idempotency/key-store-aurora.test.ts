@@ -13,6 +13,7 @@ import { StaticShardMap, type ShardMap } from '#gateway/idempotency/shard-map';
 import { StoreUnavailableError } from '#gateway/platform/store-unavailable-error';
 import { SystemClock } from '#gateway/platform/system-clock';
 import { SystemRandom } from '#gateway/platform/system-random';
+import { eventually } from '#test/support/eventually';
 import { faultyConnectionTo, type FaultyConnection } from '#test/support/faulty-connection';
 import { createTestDatabase, type TestDatabase } from '#test/support/test-database';
 
@@ -311,10 +312,13 @@ describe('AuroraKeyStore', () => {
       const refused = new URL(url);
       refused.host = `127.0.0.1:${way.port}`;
       pool = auroraPool({ databaseUrl: refused.href, size: 1, logger });
-      const startedMs = performance.now();
       const failure = storeOver([pool], ONE_SHARD).acquire(aKey(), aRun());
-      await expect(failure).rejects.toMatchObject({ name: 'StoreUnavailableError', applied: 'no' });
-      expect(performance.now() - startedMs).toBeLessThan(900);
+      await expect(failure).rejects.toMatchObject({
+        name: 'StoreUnavailableError',
+        applied: 'no',
+        // Not by a timeout.
+        cause: { code: 'ECONNREFUSED' },
+      });
     });
 
     it('says that nothing was written when no connection came free', async () => {
@@ -329,12 +333,13 @@ describe('AuroraKeyStore', () => {
       readOnly.searchParams.set('options', '-c default_transaction_read_only=on');
       await pool.end();
       pool = auroraPool({ databaseUrl: readOnly.href, size: 1, logger });
-      const failure = storeOver([pool], ONE_SHARD).acquire(aKey(), aRun());
-      await expect(failure).rejects.toMatchObject({
-        name: 'StoreUnavailableError',
-        applied: 'no',
-        cause: { code: '25006' },
+      const readOnlyStore = storeOver([pool], ONE_SHARD);
+      // On a busy machine a connection may come too late, which is another failure.
+      const failure = await eventually('an answer of the shard', async () => {
+        const thrown: unknown = await readOnlyStore.acquire(aKey(), aRun()).catch((error: unknown) => error);
+        return thrown instanceof Error && (thrown.cause as { code?: string }).code === '25006' && thrown;
       });
+      expect(failure).toMatchObject({ name: 'StoreUnavailableError', applied: 'no' });
     });
 
     it('goes on after its connections were ended by the server', async () => {
