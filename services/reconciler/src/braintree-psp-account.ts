@@ -2,7 +2,7 @@ import type braintree from 'braintree';
 import { z } from 'zod';
 
 import { braintreeChargeOf, isDuplicateRefusal } from '#gateway/psp/braintree-charge-state';
-import { BraintreeExchangeError } from '#gateway/psp/braintree-client';
+import { BraintreeExchangeError } from '#gateway/psp/braintree-exchange-error';
 import type { PspCharge } from '#gateway/psp/payment-service-provider';
 import { pspKeyOf } from '#gateway/psp/psp-key';
 import { CHARGE_ID_METADATA, KEY_METADATA, TENANT_METADATA } from '#gateway/psp/stripe-charge-parameters';

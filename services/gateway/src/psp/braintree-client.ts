@@ -4,22 +4,11 @@ import { Agent as HttpsAgent } from 'node:https';
 import braintree from 'braintree';
 
 import type { BraintreeCredentials } from './braintree-credentials.ts';
+import { BraintreeExchangeError } from './braintree-exchange-error.ts';
 import { PspConnectionError } from './psp-connection-error.ts';
 
 /** The answers that are read here are a few kilobytes. */
 const LARGEST_ANSWER_BYTES = 4 * 1024 * 1024;
-
-/** What an exchange with Braintree that gave no result has come to. */
-export class BraintreeExchangeError extends Error {
-  override readonly name = 'BraintreeExchangeError';
-  /** Of the answer; undefined where none came. */
-  readonly status: number | undefined;
-
-  constructor(status: number | undefined, options: ErrorOptions) {
-    super(status === undefined ? 'no answer' : `Braintree answered ${status}`, options);
-    this.status = status;
-  }
-}
 
 /** What an agent of Node's is asked for: the request that it is to find a connection for. */
 interface RequestAgent {

@@ -1,8 +1,8 @@
 import type braintree from 'braintree';
 
 import { validationCodesOf } from './braintree-answers.ts';
-import { BraintreeExchangeError } from './braintree-client.ts';
 import { declineCodeOf, isDuplicateRefusal } from './braintree-charge-state.ts';
+import { BraintreeExchangeError } from './braintree-exchange-error.ts';
 import { PspConnectionError } from './psp-connection-error.ts';
 import type { PspFailureReason } from './psp-failure-reason.ts';
 import { PspNotAskedError } from './psp-not-asked-error.ts';

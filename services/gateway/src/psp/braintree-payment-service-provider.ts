@@ -4,8 +4,9 @@ import type { Logger } from '../platform/logger.ts';
 import { toBraintreeAmount } from './braintree-amount.ts';
 import { readSearchResults, readTransaction } from './braintree-answers.ts';
 import { braintreeChargeOf, hasFailed, isDuplicateRefusal } from './braintree-charge-state.ts';
-import { BraintreeExchangeError, type BraintreeClient } from './braintree-client.ts';
+import type { BraintreeClient } from './braintree-client.ts';
 import type { BraintreeCredentials } from './braintree-credentials.ts';
+import { BraintreeExchangeError } from './braintree-exchange-error.ts';
 import {
   braintreeDeclineOf,
   braintreeFailureOf,
@@ -36,6 +37,9 @@ const PRECEDENCE: readonly PspCharge['state'][] = ['captured', 'uncaptured', 'pe
 /** Which of the two it is, the client says: Braintree's own forms do not tell a nonce from a token of the vault. */
 const PAYMENT_METHOD = /^bt_(token|nonce)_(.+)$/;
 
+/** What makes the calls: the official package, or what stands for it in the simulation. */
+type Client = Pick<BraintreeClient, 'exchange'>;
+
 /**
  * Braintree, by transactions. It has no idempotency keys: our charge is the sale whose order id is the PSP key (69 of
  * the 255 characters that Braintree allows), and the guarantee is weaker (protocol rule 6).
@@ -47,12 +51,12 @@ export class BraintreePaymentServiceProvider implements PaymentServiceProvider {
   readonly name = 'braintree';
   readonly keyRetentionMs = LATEST_CREATE_MS;
   readonly remembersKeys = false;
-  readonly #client: BraintreeClient;
+  readonly #client: Client;
   readonly #signIn: PspSignIn<BraintreeCredentials>;
   readonly #logger: Logger;
   readonly #void: BraintreeVoid;
 
-  constructor(client: BraintreeClient, signIn: PspSignIn<BraintreeCredentials>, logger: Logger) {
+  constructor(client: Client, signIn: PspSignIn<BraintreeCredentials>, logger: Logger) {
     this.#client = client;
     this.#signIn = signIn;
     this.#logger = logger;
