@@ -4,11 +4,14 @@ import { chargeIdOf } from '#gateway/idempotency/charge-key';
 import type { LookupOutcome, PspCharge } from '#gateway/psp/payment-service-provider';
 import type { SagaPorts } from '#gateway/saga/saga-ports';
 
+import { eventually } from '../../support/eventually.ts';
 import { SagaHarness } from '../../support/saga-harness.ts';
 import { withPsp } from '../../support/with-psp.ts';
 
-/** Beyond every bound of the harness: its lease and one attempt, and what an absence needs. */
-const PAST_THE_BOUND_MS = 60_000;
+/** Beyond the bounds of the harness: its lease, one attempt, what an absence needs, and what clocks may differ by. */
+const PAST_THE_BOUND_MS = 120_000;
+/** Beyond all of that but the last. */
+const WITHIN_THE_BOUND_MS = 30_000;
 
 describe('a charge at a PSP that remembers no keys (rule 6)', () => {
   let harness: SagaHarness;
@@ -55,7 +58,10 @@ describe('a charge at a PSP that remembers no keys (rule 6)', () => {
     for (let asked = 0; asked < 3; asked += 1) {
       expect(await task.submit({ key })).toMatchObject({ kind: 'processing' });
     }
-    expect(calls).toEqual(['create', 'search', 'search', 'search']);
+    // The clock of another task may be that much ahead.
+    harness.clock.shift(WITHIN_THE_BOUND_MS);
+    expect(await task.submit({ key })).toMatchObject({ kind: 'processing' });
+    expect(calls).toEqual(['create', 'search', 'search', 'search', 'search']);
     expect(await harness.netCharged(key)).toBe(0);
   });
 
@@ -65,14 +71,40 @@ describe('a charge at a PSP that remembers no keys (rule 6)', () => {
     expect(await task.submit({ key })).toMatchObject({ kind: 'processing' });
     harness.clock.shift(PAST_THE_BOUND_MS);
     expect(await task.submit({ key })).toMatchObject({ kind: 'processing' });
-    const watches = harness.tickets.filter(({ ticket }) => ticket.idempotency_key === key.idempotencyKey);
-    expect(watches.map(({ ticket }) => ticket.reason)).toContain('late-success-watch');
+    expect(watchesFor(key)).toBe(1);
     // The bound begins anew with every attempt.
     expect(await task.submit({ key })).toMatchObject({ kind: 'processing' });
     expect(calls).toEqual(['create', 'search', 'search', 'create', 'search', 'search']);
     harness.clock.shift(PAST_THE_BOUND_MS);
     expect(await task.submit({ key })).toMatchObject({ kind: 'terminal', response: { status: 201 } });
     expect(await harness.netCharged(key)).toBe(1_999);
+  });
+
+  it('is watched again by whoever finds its end, where it took long enough for another attempt', async () => {
+    const [quick, slow] = [harness.newKey(), harness.newKey()];
+    const task = harness.task({ decorate: keyless() });
+    expect(await task.submit({ key: quick })).toMatchObject({ kind: 'terminal' });
+    const slowTask = harness.task({ decorate: keyless(1) });
+    expect(await slowTask.submit({ key: slow })).toMatchObject({ kind: 'processing' });
+    harness.clock.shift(PAST_THE_BOUND_MS);
+    expect(await slowTask.submit({ key: slow })).toMatchObject({ kind: 'terminal' });
+    const before = watchesFor(slow);
+    // As recovery comes by after a failover, in which the queue was lost.
+    for (const key of [quick, slow]) {
+      await eventually(
+        'the row has ended',
+        async () => (await harness.rowOf(key))?.status === 'TERMINAL',
+        60_000,
+      );
+      await task.resume(key);
+    }
+    expect([watchesFor(quick), watchesFor(slow) - before]).toEqual([0, 1]);
+    // Or the row was lost as well, and a run finds the end in the other stores.
+    for (const key of [quick, slow]) {
+      await harness.forgetRow(key);
+      await task.resume(key);
+    }
+    expect([watchesFor(quick), watchesFor(slow) - before]).toEqual([0, 2]);
   });
 
   it('is found, and not created, by whoever takes it over from a task that died after charging', async () => {
@@ -93,6 +125,8 @@ describe('a charge at a PSP that remembers no keys (rule 6)', () => {
     expect(calls).toEqual(['search']);
     expect(await harness.ledgerStates(key)).toEqual(['RESERVED', 'SETTLED']);
     expect(await harness.netCharged(key)).toBe(1_999);
+    // So late, another attempt may be on its way, whose own watch a failover took along.
+    expect(watchesFor(key)).toBe(1);
   });
 
   it('keeps what the ledger settled, and voids another that turns up for the same charge', async () => {
@@ -109,6 +143,12 @@ describe('a charge at a PSP that remembers no keys (rule 6)', () => {
     expect(await harness.netCharged(other)).toBe(0);
     expect(await harness.ledgerStates(key)).toEqual(['RESERVED', 'SETTLED', 'LATE_SUCCESS_VOIDED']);
   });
+
+  function watchesFor({ idempotencyKey }: ReturnType<SagaHarness['newKey']>): number {
+    return harness.tickets.filter(
+      ({ ticket }) => ticket.idempotency_key === idempotencyKey && ticket.reason === 'late-success-watch',
+    ).length;
+  }
 
   async function pspChargeOf(key: ReturnType<SagaHarness['newKey']>): Promise<PspCharge> {
     const [record] = await harness.psp.paymentIntents(`metadata.charge_once_charge_id=${chargeIdOf(key)}`);

@@ -1,9 +1,10 @@
 import { chargeIdOf, type ChargeKey } from '../idempotency/charge-key.ts';
 import type { LedgerEntry, ReservedEntry } from '../ledger/ledger-entry.ts';
 import { sendLateSuccessWatch } from './late-success-watch.ts';
+import { mayHaveBeenRepeated } from './repeated-create.ts';
 import { restoredEntries } from './restored-entries.ts';
 import type { SagaPorts } from './saga-ports.ts';
-import { chargeIn, decisionOf, type TerminalDecision, type TerminalResponse } from './terminal-response.ts';
+import { chargeIn, decisionOf, type TerminalResponse } from './terminal-response.ts';
 
 /**
  * Brings the ledger of a charge to the end that the key store says it has come to. A failover may have cost the ledger
@@ -22,7 +23,7 @@ export async function restoreEndedCharge(
   const entries = await ports.ledger.read(chargeId);
   const reserved = entries.find((entry) => entry.state === 'RESERVED');
   // The queue was lost with its region, and the watch in it (protocol rule 11).
-  if (mayStillTurnUp(decisionOf(response))) await sendLateSuccessWatch(ports, key);
+  if (mayStillTurnUp(ports, response, entries)) await sendLateSuccessWatch(ports, key);
   if (reserved !== undefined && hasEnd(entries)) return;
   const row = await ports.keyStore.peek(key);
   if (row?.response === undefined) return;
@@ -54,8 +55,16 @@ export async function restoreEndedCharge(
   }
 }
 
-function mayStillTurnUp(decision: TerminalDecision): boolean {
-  return decision.state === 'VOIDED' && decision.reason === 'unresolved';
+function mayStillTurnUp(
+  ports: SagaPorts,
+  response: TerminalResponse,
+  entries: readonly LedgerEntry[],
+): boolean {
+  const decision = decisionOf(response);
+  if (decision.state === 'VOIDED' && decision.reason === 'unresolved') return true;
+  const standing = entries.find(({ state }) => state !== 'RESERVED');
+  const untilEpochMs = standing === undefined ? ports.clock.nowEpochMs() : Date.parse(standing.recordedAt);
+  return mayHaveBeenRepeated(ports, chargeIn(response), untilEpochMs);
 }
 
 function hasEnd(entries: readonly LedgerEntry[]): boolean {

@@ -7,6 +7,7 @@ import type {
 } from '../ledger/ledger-entry.ts';
 import { isTerminal, type Checkpoint, type TerminalCheckpoint } from './checkpoint.ts';
 import { sendLateSuccessWatch } from './late-success-watch.ts';
+import { mayHaveBeenRepeated } from './repeated-create.ts';
 import { restoredEntries } from './restored-entries.ts';
 import type { SagaRun } from './saga-run.ts';
 import type { StepResult } from './saga-step.ts';
@@ -94,7 +95,9 @@ async function bringCheckpointTo(
   if (final === undefined) throw new Error('a decided ledger has neither SETTLED nor VOIDED');
   // Found, not decided by this run: the watch may be gone with the region whose queue it was in (protocol rule 11). It
   // goes before the row becomes terminal, after which nobody might come by any more.
-  const mayStillTurnUp = final.state === 'VOIDED' && final.reason === 'unresolved';
+  const mayStillTurnUp =
+    (final.state === 'VOIDED' && final.reason === 'unresolved') ||
+    mayHaveBeenRepeated(run.ports, run.charge, Date.parse(final.recordedAt));
   if (mayStillTurnUp) await sendLateSuccessWatch(run.ports, run.key);
   const entries = { reserved, final };
   run.terminalEntries = entries;

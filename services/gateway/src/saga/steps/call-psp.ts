@@ -4,6 +4,7 @@ import type { ChargeOutcome, LookupOutcome, PspBudget } from '../../psp/payment-
 import type { Checkpoint } from '../checkpoint.ts';
 import { sendLateSuccessWatch } from '../late-success-watch.ts';
 import { verdictOf } from '../psp-verdict.ts';
+import { mayHaveBeenRepeated, repeatAfterMs } from '../repeated-create.ts';
 import type { SagaRun } from '../saga-run.ts';
 import type { PspVerdict, SagaStep, StepResult } from '../saga-step.ts';
 
@@ -58,9 +59,8 @@ async function searchThenCreate(run: SagaRun, pending: PspPending, budget: PspBu
   const resolved = await fromLiveState(run, pending, found);
   if (resolved !== undefined) return resolved;
   if (found.kind !== 'absent') return postponed(run, pending, 'psp-search-before-create');
-  const boundMs = Math.max(settings.unresolvedAfterMs, settings.leaseMs + settings.pspTimeoutMs);
   const lastAttemptMs = pending.createRepeatedAtEpochMs ?? pending.pspPendingSinceEpochMs;
-  if (clock.nowEpochMs() - lastAttemptMs < boundMs) {
+  if (clock.nowEpochMs() - lastAttemptMs < repeatAfterMs(settings)) {
     return postponed(run, pending, 'psp-absent-within-the-bound');
   }
   await sendLateSuccessWatch(run.ports, run.key);
@@ -115,7 +115,7 @@ async function afterApproval(
   }
   // A replayed answer is history: what it approved may have been voided since (protocol rule 21).
   const live = await run.psp.retrieve(approval.pspChargeId, budget);
-  return (await fromLiveState(run, pending, live)) ?? postponed(run, pending, 'approved-but-not-seen');
+  return resolvedBy(run, pending, live) ?? postponed(run, pending, 'approved-but-not-seen');
 }
 
 /**
@@ -149,9 +149,20 @@ async function fromLiveState(
   pending: PspPending,
   live: LookupOutcome,
 ): Promise<StepResult | undefined> {
+  const resolved = resolvedBy(run, pending, live);
+  if (live.kind !== 'found' || resolved === undefined) return resolved;
+  // Once the ledger has decided for one of them, the watch voids the others: those that are seen, and those that are
+  // still to come, also where the watch that went before another attempt was lost with its region's queue.
+  const areOthers = live.others !== undefined && live.others.length > 0;
+  const nowEpochMs = run.ports.clock.nowEpochMs();
+  if (areOthers || (resolved.kind === 'reached' && mayHaveBeenRepeated(run.ports, run.charge, nowEpochMs))) {
+    await sendLateSuccessWatch(run.ports, run.key);
+  }
+  return resolved;
+}
+
+function resolvedBy(run: SagaRun, pending: PspPending, live: LookupOutcome): StepResult | undefined {
   if (live.kind !== 'found') return undefined;
-  // Once the ledger has decided for one of them, the watch voids the others.
-  if (live.others !== undefined && live.others.length > 0) await sendLateSuccessWatch(run.ports, run.key);
   const verdict = verdictOf(live.charge, run.charge);
   return verdict === undefined ? postponed(run, pending, 'psp-still-processing') : answered(verdict);
 }
