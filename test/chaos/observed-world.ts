@@ -17,7 +17,7 @@ export interface Observations {
 /** What real processes left in real stores, as one consumer sees it, in the form that the simulation's checker reads. */
 export function observedWorld(
   consumer: Consumer,
-  { ledger, psp, events, invocations, violate }: Observations,
+  { ledger, psp: records, events, invocations, violate }: Observations,
 ): CheckedWorld {
   const home: CheckedHome = {
     stores: {
@@ -30,8 +30,8 @@ export function observedWorld(
     history: { violate: (_atMs, invariant, text) => violate(invariant, text) },
     coverage: { hit: () => undefined },
     homes: [home],
-    stripe: {
-      charges: psp.map((record) => ({
+    psp: {
+      charges: records.map((record) => ({
         id: record.id,
         chargeId: record.metadata.charge_once_charge_id ?? '',
         amountMinor: record.netCharged,

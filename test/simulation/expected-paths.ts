@@ -1,6 +1,8 @@
 import { CHECKPOINT_STEPS } from '#gateway/saga/checkpoint';
 
+import { LIMITS } from './checks/limits.ts';
 import { FATES } from './fault-plan.ts';
+import { BRAINTREE_BEHAVIOURS } from './models/braintree-model.ts';
 
 /** Effects on both sides of which a task is killed. */
 const EFFECTS = [
@@ -28,7 +30,7 @@ const EFFECTS = [
  */
 export const EXPECTED_PATHS: readonly string[] = [
   ...FATES.map((fate) => `fault ${fate}`),
-  ...['aurora', 'dynamodb', 'dynamodb-writes', 'sqs', 'eventbridge', 'stripe'].map(
+  ...['aurora', 'dynamodb', 'dynamodb-writes', 'sqs', 'eventbridge', 'stripe', 'braintree'].map(
     (part) => `fault outage ${part}`,
   ),
   ...[
@@ -52,6 +54,11 @@ export const EXPECTED_PATHS: readonly string[] = [
   ...['processing-approve', 'processing-decline', 'replay', 'key-in-use', 'key-mismatch'].map(
     (name) => `psp ${name}`,
   ),
+  ...BRAINTREE_BEHAVIOURS.map((behaviour) => `braintree ${behaviour}`),
+  ...['duplicate refused', 'settled', 'void', 'refund', 'several found', 'one of several given back'].map(
+    (name) => `braintree ${name}`,
+  ),
+  ...['attempt after an empty search', LIMITS.lateAttempt],
   ...['terminal', 'processing', 'in_flight', 'mismatch', 'refused', 'outcome_unknown'].map(
     (name) => `answer ${name}`,
   ),

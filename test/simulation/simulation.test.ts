@@ -64,6 +64,10 @@ describe('the simulation', () => {
     [239_239, 'such a watch, where who found the charge was killed once the row was terminal'],
     [693_109, 'such a watch, where a client that asked again found the charge'],
     [700_702, 'a client that is refused as a mismatch of its own charge, which waits for its token'],
+    [1_360, 'another create at a PSP without keys, too soon by bounds side by side and by another clock'],
+    [208, 'a watch for a late sale of a declined charge that was lost with the queue of a region'],
+    [14_616, 'such a watch of a charge that had settled'],
+    [25_088, 'such a watch, where the charge was found and settled after the region was lost'],
   ])('mends what seed %i found: %s', async (seed) => {
     expect(textOf(await simulateOne({ seed, coverage: new Coverage() }))).toEqual([]);
   });

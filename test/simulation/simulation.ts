@@ -8,7 +8,7 @@ import { nameOf } from './models/key-store-model.ts';
 import { mix, SeededRandom } from './seeded-random.ts';
 import { START_EPOCH_MS } from './simulated-process.ts';
 import type { Violation } from './violation.ts';
-import { HEAL_AT_MS, NOTHING_REDUCED, planOf, type Reduction } from './world-plan.ts';
+import { NOTHING_REDUCED, planOf, type Reduction } from './world-plan.ts';
 import { payloadOf } from './world/client.ts';
 import { SETTINGS, World } from './world/world.ts';
 
@@ -26,8 +26,6 @@ const SHORT_WATCH_MS = 3_700_000;
 /** Past the retention of keys, past the time for which an expired row still counts, or just before the first. */
 const AFTER_EXPIRY_MS = [26 * 3_600_000, 52 * 3_600_000, 0] as const;
 const LONGEST_BEFORE_EXPIRY_MS = 25_000;
-/** As long as an adapter takes Stripe's memory of a key for safe. */
-const PSP_MEMORY_MS = 22.9 * 3_600_000;
 /** Share of the histories in which watches go on to their end, and keys come back after they have expired. */
 const EXPIRY_SHARE = 0.1;
 /** A world that does so much is stuck in a loop. */
@@ -61,7 +59,7 @@ export class Simulation {
   readonly #history: History;
   readonly #random: SeededRandom;
   #phase: Phase = 'faults';
-  #phaseEndsAtMs = HEAL_AT_MS + LONGEST_REST_MS;
+  #phaseEndsAtMs: number;
   #watchingSinceMs = 0;
   #willExpire: boolean;
   #steps = 0;
@@ -72,9 +70,9 @@ export class Simulation {
     this.#random = new SeededRandom(mix(seed, 2));
     this.#willExpire = this.#random.chance(EXPIRY_SHARE);
     this.world = new World(planOf(seed, reduction), this.#history, coverage);
-    const { longNightMs } = this.world.plan;
-    this.#phaseEndsAtMs += longNightMs;
-    this.world.time.after(HEAL_AT_MS + longNightMs, () => {
+    const { longNightMs, healAtMs } = this.world.plan;
+    this.#phaseEndsAtMs = healAtMs + LONGEST_REST_MS + longNightMs;
+    this.world.time.after(healAtMs + longNightMs, () => {
       this.world.heal();
       this.#phase = 'resting';
       this.#check();
@@ -138,13 +136,13 @@ export class Simulation {
     if (world.homeOf(key).forgotten.has(chargeId) && this.#isRecovered) return true;
     const item = checkpoints.items.get(nameOf(key));
     if (item?.request?.checkpoint.step !== 'PSP_PENDING') return false;
-    if (world.stripe.charges.some((charge) => charge.chargeId === chargeId)) return false;
+    if (world.psp.charges.some((charge) => charge.chargeId === chargeId)) return false;
     const reserved = ledger.read(chargeId).find((entry) => entry.state === 'RESERVED');
     const pendingSinceEpochMs = Math.min(
       item.request.checkpoint.pspPendingSinceEpochMs,
       Date.parse(reserved?.recordedAt ?? '9999'),
     );
-    if (START_EPOCH_MS + world.time.nowMs - pendingSinceEpochMs > PSP_MEMORY_MS) {
+    if (START_EPOCH_MS + world.time.nowMs - pendingSinceEpochMs > world.psp.latestCreateMs) {
       world.coverage.hit(LIMITS.parked);
       return true;
     }
@@ -156,7 +154,7 @@ export class Simulation {
 
   /** By now recovery has done without the clients what it can. */
   get #isRecovered(): boolean {
-    return this.world.time.nowMs > HEAL_AT_MS + LONGEST_RECOVERY_MS;
+    return this.world.time.nowMs > this.world.plan.healAtMs + LONGEST_RECOVERY_MS;
   }
 
   #isParked(key: ChargeKey): boolean {

@@ -5,9 +5,15 @@ import type { ClientPlan } from './world/client.ts';
 import type { WorldPlan } from './world/world.ts';
 
 /** Faults end here; what is under way may still arrive later. */
-export const HEAL_AT_MS = 25_000;
+const HEAL_AT_MS = 25_000;
+/** At Braintree a charge is attempted again only after its bounds (rule 6): what goes wrong there is to meet that too. */
+const BRAINTREE_HEAL_AT_MS = 200_000;
+const BRAINTREE_STRETCH = 25;
 
 const LONG_NIGHT_MS = 25 * 3_600_000;
+
+/** Seeds that this divides are of worlds whose PSP is Braintree. Not drawn: all other seeds give what they always gave. */
+const BRAINTREE_EVERY = 4;
 
 const FAULT_RATES = [0, 0.01, 0.03, 0.08, 0.2];
 const PSP_FAULT_RATES = [0, 0.1, 0.4, 0.9];
@@ -44,16 +50,21 @@ export function planOf(seed: number, reduction: Reduction = NOTHING_REDUCED): Wo
     keys.push(key);
     clients.push(...clientsOf(key, index, random));
   }
+  const pspName = seed % BRAINTREE_EVERY === 0 ? 'braintree' : 'stripe';
+  // Half of Braintree's worlds: as early as Stripe's, or about its second attempts.
+  const stretch = seed % (2 * BRAINTREE_EVERY) === 0 ? BRAINTREE_STRETCH : 1;
   const regionLoss = random.chance(0.2)
-    ? { atMs: random.between(50, 6_000), region: random.between(0, 1) }
+    ? { atMs: stretch * random.between(50, 6_000), region: random.between(0, 1) }
     : undefined;
   const outages = Array.from({ length: random.between(0, 2) }, () => ({
-    atMs: random.between(0, 8_000),
+    atMs: stretch * random.between(0, 8_000),
     forMs: random.between(500, 12_000),
     what: random.pick(OUTAGES),
   }));
   return {
     ...{ seed, keys, suppressed: reduction.suppressed },
+    pspName,
+    healAtMs: pspName === 'braintree' ? BRAINTREE_HEAL_AT_MS : HEAL_AT_MS,
     faultRate: random.pick(FAULT_RATES),
     pspFaultRate: random.pick(PSP_FAULT_RATES),
     clients: clients.filter(({ name }) => !reduction.withoutClients.has(name)),

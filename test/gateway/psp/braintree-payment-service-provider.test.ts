@@ -9,6 +9,7 @@ import { braintreeAt } from '../../support/psp-providers.ts';
 import { RecordingLogger } from '../../support/recording-logger.ts';
 import { RecordingMetrics } from '../../support/recording-metrics.ts';
 import { SimulatorProcess } from '../../psp-simulator/simulator-process.ts';
+import { braintreeContract } from './braintree.contract.ts';
 import { budgetOf, chargeRequest, systemClock } from './psp-fixtures.ts';
 
 const CREDENTIALS = { merchantId: 'merchant', publicKey: 'public', privateKey: 'private' };
@@ -82,41 +83,10 @@ describe('Braintree by its official package', () => {
     expect(await all()).toHaveLength(before);
   });
 
-  it('does not take a refused duplicate for a decline, and finds the charge that stands', async () => {
-    const request = asked();
-    const first = await psp.charge(request, budgetOf(5_000));
-    if (first.kind !== 'approved') throw new Error('not approved');
-    const reason = 'repeat-refused';
-    expect(await psp.charge(request, budgetOf(5_000))).toMatchObject({ kind: 'unknown', reason });
-    const found = await psp.lookup(request, budgetOf(5_000));
-    expect(found).toMatchObject({
-      kind: 'found',
-      charge: { pspChargeId: first.pspChargeId, state: 'captured' },
-    });
-    expect(found).not.toHaveProperty('others');
-  });
-
-  it('counts the earliest of two that stand, and names the other', async () => {
-    const request = asked();
-    const first = await psp.charge(request, budgetOf(5_000));
-    // Past the window of duplicate checking: the double charge that rule 6 warns of.
-    await simulator.advanceClock(31_000);
-    const second = await psp.charge(request, budgetOf(5_000));
-    if (first.kind !== 'approved' || second.kind !== 'approved') throw new Error('not approved');
-    expect(await psp.lookup(request, budgetOf(5_000))).toMatchObject({
-      kind: 'found',
-      charge: { pspChargeId: first.pspChargeId },
-      others: [{ pspChargeId: second.pspChargeId }],
-    });
-  });
-
   it.each([
-    ['sim_error_before_charge', { reason: 'server-error', answeredWithServerError: true }, 'absent'],
-    ['sim_error_after_charge', { reason: 'server-error', answeredWithServerError: true }, 'found'],
     ['sim_no_answer_before_charge', { reason: 'connection-lost', answeredWithServerError: false }, 'absent'],
     ['sim_no_answer_after_charge', { reason: 'connection-lost', answeredWithServerError: false }, 'found'],
     ['sim_hang_after_charge', { reason: 'timeout', answeredWithServerError: false }, 'found'],
-    ['sim_unavailable', { reason: 'server-error', answeredWithServerError: false }, 'absent'],
   ])('knows nothing after %s until it looks', async (method, unknown, found) => {
     const request = asked(method);
     const startedAt = systemClock.monotonicMs();
@@ -138,29 +108,6 @@ describe('Braintree by its official package', () => {
     const nobody = provider('http://127.0.0.1:1');
     const outcome = await nobody.charge(asked(), budgetOf(5_000));
     expect(outcome).toEqual({ kind: 'not_executed', reason: 'not-connected' });
-  });
-
-  it('is voided before its settlement and refunded after it, each once', async () => {
-    for (const isSettled of [false, true]) {
-      const request = asked();
-      const outcome = await psp.charge(request, budgetOf(5_000));
-      if (outcome.kind !== 'approved') throw new Error('not approved');
-      const { pspChargeId } = outcome;
-      if (isSettled) await simulator.control('POST', '/_control/braintree_settlement');
-      const before = (await all()).length;
-      const voided = { kind: 'voided', pspChargeId };
-      expect(await psp.void(request, pspChargeId, budgetOf(5_000))).toEqual(voided);
-      expect(await psp.void(request, undefined, budgetOf(5_000))).toEqual(voided);
-      expect((await all()).length - before).toBe(isSettled ? 1 : 0);
-      const state = { charge: { pspChargeId, state: 'voided' } };
-      expect(await psp.lookup(request, budgetOf(5_000))).toMatchObject(state);
-    }
-  });
-
-  it('has nothing to void where nothing was charged', async () => {
-    const request = asked('card_declined_2000');
-    await psp.charge(request, budgetOf(5_000));
-    expect(await psp.void(request, undefined, budgetOf(5_000))).toEqual({ kind: 'nothing_to_void' });
   });
 
   it('shows that another currency was charged than the one that was asked for', async () => {
@@ -208,6 +155,25 @@ describe('Braintree by its official package', () => {
     await second.kill();
     await rm(folder, { recursive: true });
   });
+});
+
+braintreeContract("the adapter at the simulator's process", async () => {
+  const simulator = await SimulatorProcess.start();
+  return {
+    psp: braintreeAt({
+      ...{ apiBase: simulator.url, credentials: fixedPspCredentials(CREDENTIALS), timeoutMs: 1_500 },
+      ...{ clock: systemClock, logger: new RecordingLogger(), metrics: new RecordingMetrics() },
+    }),
+    elapse: async (elapsedMs) => {
+      await simulator.advanceClock(elapsedMs);
+    },
+    settle: async () => {
+      await simulator.control('POST', '/_control/braintree_settlement');
+    },
+    transactions: async () =>
+      transactions.parse(await simulator.control('GET', '/_control/braintree_transactions')),
+    close: () => simulator.kill(),
+  };
 });
 
 describe("Braintree's amounts", () => {

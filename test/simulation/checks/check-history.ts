@@ -54,7 +54,7 @@ function checkCharge(world: CheckedWorld, chargeId: string, rest: Rest, violate:
   else if (!ENDED.has(path) && !rest.isParked(chargeId))
     violate('I3', `${chargeId}: the ledger ends with ${path}`);
   const settled = entries.find((entry) => entry.state === 'SETTLED');
-  const standing = world.stripe.charges
+  const standing = world.psp.charges
     .filter((charge) => charge.chargeId === chargeId && charge.state === 'captured')
     .reduce((sum, { amountMinor }) => sum + amountMinor, 0);
   if (standing !== (settled?.amountMinor ?? 0)) {
@@ -81,7 +81,7 @@ function withoutDate(answer: string): string {
 
 /** Charges at the PSP that no ledger knows. */
 function checkOrphans(world: CheckedWorld, violate: Violate): void {
-  for (const charge of world.stripe.charges) {
+  for (const charge of world.psp.charges) {
     if (charge.state !== 'captured') continue;
     const { stores, forgotten } = world.homeOfCharge(charge.chargeId);
     if (stores.ledger.read(charge.chargeId).length > 0) continue;
@@ -143,7 +143,7 @@ function checkRefusals(
   violate: Violate,
 ): void {
   if (invocations.every(({ answer }) => answer?.kind === 'refused')) world.coverage.hit('only refusals');
-  for (const charge of world.stripe.charges) {
+  for (const charge of world.psp.charges) {
     if (charge.chargeId !== chargeId) continue;
     const asked = invocations.filter(({ sentAtMs }) => sentAtMs <= (charge.createdAtMs ?? Infinity));
     if (asked.every(({ answer }) => answer?.kind === 'refused')) {

@@ -36,7 +36,7 @@ export interface CheckedWorld {
   readonly history: { violate(atMs: number, invariant: Violation['invariant'], text: string): void };
   readonly coverage: { hit(path: string): void };
   readonly homes: readonly CheckedHome[];
-  readonly stripe: {
+  readonly psp: {
     readonly charges: readonly {
       readonly id: string;
       readonly chargeId: string;

@@ -15,4 +15,8 @@ export const LIMITS = {
   parked: 'limit: a charge that is parked for a person',
   /** No store knows what was to be charged: a client that asks within a day meets the charge at the PSP. */
   forgotten: 'limit: a charge of which a region left no trace',
+  /** At a PSP without keys: an attempt came later than the bounds of rule 6 say, when another one had charged. */
+  lateAttempt: 'limit: a second sale by an attempt that came later than its bound',
+  /** At a PSP without keys: nobody knows any more when, or that, the PSP was asked. */
+  attempt: 'limit: a second sale after an attempt that a region took along',
 } as const;

@@ -60,6 +60,10 @@ export interface StripeModelOptions {
  * parameters are an error, a request that still runs a conflict; a key is forgotten after a day. Its search lags.
  */
 export class StripeModel {
+  readonly name = 'stripe';
+  readonly tokenPrefix = 'pm_';
+  /** As long as the adapter takes Stripe's memory of a key for safe, less what clocks may differ by. */
+  readonly latestCreateMs = 22.9 * 3_600_000;
   readonly charges: ModelCharge[] = [];
   readonly #keys = new Map<string, KeyRecord>();
   readonly #options: StripeModelOptions;
@@ -117,6 +121,11 @@ export class StripeModel {
       case 'pending':
         return 'not-holding';
     }
+  }
+
+  /** By a person, in Stripe's dashboard. */
+  giveBack(charge: ModelCharge): void {
+    this.void(charge);
   }
 
   #again(known: KeyRecord, parameters: string): CreateAnswer {

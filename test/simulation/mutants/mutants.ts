@@ -94,6 +94,102 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'create-again-at-once',
+    rule: '6',
+    breaks: 'at a PSP without keys, who takes a charge over creates it again, without a search',
+    patches: [
+      {
+        file: `${SAGA}/steps/call-psp.ts`,
+        find: 'const isSafeAtOnce = run.psp.remembersKeys || (run.mayAttemptFirst && !run.takeover);',
+        replace: 'const isSafeAtOnce = true;',
+      },
+    ],
+  },
+  {
+    name: 'create-again-after-search',
+    rule: '6',
+    breaks: 'at a PSP without keys, an empty search is enough to create again, however soon',
+    patches: [
+      {
+        file: `${SAGA}/steps/call-psp.ts`,
+        find: 'if (clock.nowEpochMs() - lastAttemptMs < repeatAfterMs(settings)) {',
+        replace: 'if (clock.nowEpochMs() - lastAttemptMs < -Infinity * repeatAfterMs(settings)) {',
+      },
+    ],
+  },
+  {
+    name: 'bounds-side-by-side',
+    rule: '6',
+    breaks: 'the bounds for another create are the longer one of two, and trust all clocks',
+    patches: [
+      {
+        file: `${SAGA}/repeated-create.ts`,
+        find: 'return leaseMs + pspTimeoutMs + unresolvedAfterMs + CLOCK_SKEW_MS;',
+        replace: 'return Math.max(unresolvedAfterMs, leaseMs + pspTimeoutMs);',
+      },
+    ],
+  },
+  {
+    name: 'create-again-in-its-run',
+    rule: '6',
+    breaks: 'at a PSP without keys, an attempt without an answer is repeated like any other call',
+    patches: [
+      {
+        file: 'services/gateway/src/psp/resilient-payment-service-provider.ts',
+        find: 'endsWithUnknown: !this.remembersKeys,',
+        replace: 'endsWithUnknown: false,',
+      },
+    ],
+  },
+  {
+    name: 'others-ignored',
+    rule: '6',
+    breaks: 'of several sales that stand, all but the first go unseen',
+    patches: [
+      {
+        file: 'services/gateway/src/psp/braintree-payment-service-provider.ts',
+        find: "return { kind: 'found', charge, others: standing };",
+        replace: "return { kind: 'found', charge };",
+      },
+    ],
+  },
+  {
+    name: 'no-watch-before-another-create',
+    rule: '6',
+    breaks: 'nobody watches for the sale of an attempt that came late',
+    patches: [
+      {
+        file: `${SAGA}/steps/call-psp.ts`,
+        find: '  await sendLateSuccessWatch(run.ports, run.key);\n  const marked',
+        replace: '  const marked',
+      },
+    ],
+  },
+  {
+    name: 'repeats-forgotten',
+    rule: '6',
+    breaks: 'who finds a charge that took long does not arm the watch, which its region took along',
+    patches: [
+      {
+        file: `${SAGA}/repeated-create.ts`,
+        find: 'if (psps.of(pspName, pspAccount)?.remembersKeys !== false) return false;',
+        replace: 'if (psps.of(pspName, pspAccount) !== null) return false;',
+      },
+    ],
+  },
+  {
+    name: 'duplicate-is-declined',
+    rule: '6',
+    breaks: 'a duplicate that the PSP refuses counts as a decline',
+    patches: [
+      {
+        file: 'services/gateway/src/psp/braintree-failure.ts',
+        find: 'if (isDuplicateRefusal(sale)) return REPEAT_REFUSED;',
+        replace: 'void isDuplicateRefusal;',
+      },
+    ],
+  },
+  {
     name: 'no-self-fencing',
     rule: '7',
     breaks: 'a run does not look at its lease',
@@ -381,6 +477,10 @@ export interface MutantPair {
 }
 
 export const PAIRS: readonly MutantPair[] = [
+  {
+    names: ['duplicate-is-declined', 'no-watch-before-another-create'],
+    why: 'what a refused duplicate leaves standing as declined is found by the watch that went before the attempt',
+  },
   {
     names: ['absence-counts-at-once', 'no-late-success-watch'],
     why: 'who voids too early is corrected by the watch of rule 11; the wait spares the client a 402 for a charge that stood',

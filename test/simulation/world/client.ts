@@ -99,10 +99,10 @@ export class Client {
             description: undefined,
             reference: undefined,
             metadata: {},
-            pspName: 'stripe',
+            pspName: this.#world.psp.name,
             pspAccount: DEFAULT_PSP_ACCOUNT,
             createdAt: new Date(START_EPOCH_MS + time.nowMs + gateway.process.wallSkewMs).toISOString(),
-            paymentMethod: `pm_${payload}`,
+            paymentMethod: `${this.#world.psp.tokenPrefix}${payload}`,
           },
         };
         return gateway.submit(submission);

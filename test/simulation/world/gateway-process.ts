@@ -9,30 +9,49 @@ import { SagaChargeGate } from '#gateway/idempotency/saga-charge-gate';
 import { EventPublishError } from '#gateway/events/event-publisher';
 import type { Ledger } from '#gateway/ledger/ledger';
 import type { Logger } from '#gateway/platform/logger';
+import type { Metrics } from '#gateway/platform/metrics';
+import { isBraintreeRefusal } from '#gateway/psp/braintree-failure';
+import { BraintreePaymentServiceProvider } from '#gateway/psp/braintree-payment-service-provider';
 import { FixedPspDirectory } from '#gateway/psp/fixed-psp-directory';
+import type { PaymentServiceProvider } from '#gateway/psp/payment-service-provider';
+import { PspSignIn } from '#gateway/psp/psp-sign-in';
 import {
   ResilientPaymentServiceProvider,
   resilienceLimits,
 } from '#gateway/psp/resilient-payment-service-provider';
+import type { Checkpoint } from '#gateway/saga/checkpoint';
 import { ChargeExecutor } from '#gateway/saga/charge-executor';
 import type { SagaPorts, SagaSettings } from '#gateway/saga/saga-ports';
 
+import { fixedPspCredentials } from '../../support/fixed-psp-credentials.ts';
+import { BraintreeModelClient, routeOver } from '../models/braintree-model-client.ts';
+import type { BraintreeModel } from '../models/braintree-model.ts';
 import { nameOf } from '../models/key-store-model.ts';
-import type { ModelCharge } from '../models/stripe-model.ts';
+import type { StripeModel } from '../models/stripe-model.ts';
 import { StripeModelAdapter } from '../models/stripe-model-adapter.ts';
 import { SeededRandom } from '../seeded-random.ts';
-import type { SimulatedProcess } from '../simulated-process.ts';
+import { START_EPOCH_MS, type SimulatedProcess } from '../simulated-process.ts';
 import type { Home } from './home.ts';
 import type { World } from './world.ts';
+
+const BRAINTREE_CREDENTIALS = { merchantId: 'merchant', publicKey: 'public', privateKey: 'private' };
+/** Paths that nothing shows but what is logged. */
+const PATHS_OF_LINES = new Map([
+  ['more than one PSP charge stands for one charge', 'braintree several found'],
+]);
 
 /** One task of the gateway: the product's own executor and gate, over the models of what it talks to. */
 export class GatewayProcess {
   readonly process: SimulatedProcess;
-  /** What Stripe charged last for this task: who dies now never heard of it. */
-  lastCharged: ModelCharge | undefined;
+  /** What the PSP charged last for this task: who dies now never heard of it. */
+  lastCharged: { readonly chargeId: string; readonly state: string } | undefined;
+  /** A person gives that back at the PSP. */
+  refundLastCharged: () => void = () => undefined;
   readonly #world: World;
   readonly #seed: number;
   readonly #settings: SagaSettings;
+  /** When an attempt of a charge was last made durable, by no clock of any machine. */
+  readonly #attemptMarkedAtMs = new Map<string, number>();
   /** Made once somebody asks for them: many a task of a world never gets anything to do. */
   #executor: ChargeExecutor | undefined;
   #gate: SagaChargeGate | undefined;
@@ -65,15 +84,12 @@ export class GatewayProcess {
       gauge: () => undefined,
     };
     const logger = this.#logger();
-    const adapter = new StripeModelAdapter({
-      stripe: this.#world.stripe,
-      network: this.#world.network,
-      endpoint: this.#world.stripeEndpoint,
-      process,
-      timeoutMs: settings.pspTimeoutMs,
-      onCharged: (charge) => (this.lastCharged = charge),
-    });
-    const stripe = new ResilientPaymentServiceProvider(adapter, resilienceLimits(settings.pspTimeoutMs), {
+    const { psp: model } = this.#world;
+    const adapter =
+      model.name === 'stripe'
+        ? this.#stripe(model, settings.pspTimeoutMs)
+        : this.#braintree(model, { timeoutMs: settings.pspTimeoutMs, logger, metrics });
+    const psp = new ResilientPaymentServiceProvider(adapter, resilienceLimits(settings.pspTimeoutMs), {
       ...{ clock, random, metrics, logger },
     });
     return {
@@ -81,7 +97,7 @@ export class GatewayProcess {
       keyStore: this.#keyStore(),
       checkpoints: this.#checkpoints(),
       ledger: this.#ledger(),
-      psps: new FixedPspDirectory([{ pspAccount: DEFAULT_PSP_ACCOUNT, psp: stripe }]),
+      psps: new FixedPspDirectory([{ pspAccount: DEFAULT_PSP_ACCOUNT, psp }]),
       events: {
         publish: async (_type, detail) => {
           const home = this.#world.homeOfCharge(detail.charge_id);
@@ -105,6 +121,46 @@ export class GatewayProcess {
         },
       },
     };
+  }
+
+  #stripe(stripe: StripeModel, timeoutMs: number): PaymentServiceProvider {
+    const { network, pspEndpoint: endpoint } = this.#world;
+    const { process } = this;
+    return new StripeModelAdapter({
+      ...{ stripe, network, endpoint, process, timeoutMs },
+      onCharged: (charge) => this.#charged(charge, () => stripe.giveBack(charge)),
+    });
+  }
+
+  /** The product's own adapter: the model stands for the package below it. */
+  #braintree(
+    braintree: BraintreeModel,
+    { timeoutMs, logger, metrics }: { timeoutMs: number; logger: Logger; metrics: Metrics },
+  ): PaymentServiceProvider {
+    const { network, pspEndpoint, time } = this.#world;
+    const { process } = this;
+    const client = new BraintreeModelClient({
+      ...{ braintree, route: routeOver(network, pspEndpoint, process) },
+      markedAtMs: (chargeId) => this.#attemptMarkedAtMs.get(chargeId) ?? time.nowMs,
+      onCharged: (sale) => this.#charged(sale, () => braintree.giveBack(sale)),
+    });
+    const signIn = new PspSignIn({
+      ...{ pspName: 'braintree', timeoutMs, isRefusal: isBraintreeRefusal, logger, metrics },
+      ...{ credentials: fixedPspCredentials(BRAINTREE_CREDENTIALS), clock: process.clock },
+    });
+    return new BraintreePaymentServiceProvider(client, signIn, logger);
+  }
+
+  #charged(charge: NonNullable<GatewayProcess['lastCharged']>, refund: () => void): void {
+    this.lastCharged = charge;
+    this.refundLastCharged = refund;
+  }
+
+  /** The moments that rule 6 counts from, freed of what this task's clock is wrong by. */
+  #noteAttempt(key: ChargeKey, to: Checkpoint): void {
+    if (this.#world.psp.name !== 'braintree' || to.step !== 'PSP_PENDING') return;
+    const atEpochMs = to.createRepeatedAtEpochMs ?? to.pspPendingSinceEpochMs;
+    this.#attemptMarkedAtMs.set(chargeIdOf(key), atEpochMs - START_EPOCH_MS - this.process.wallSkewMs);
   }
 
   #call<Answer>(
@@ -188,6 +244,7 @@ export class GatewayProcess {
         }),
       advance: (key, holder, advance) => {
         const writtenEpochMs = nowEpochMs();
+        this.#noteAttempt(key, advance.to);
         return at(key, `advance-${advance.to.step}`, (store, home) => {
           const advanced = store.advance(key, holder, advance, writtenEpochMs);
           const { step } = advance.to;
@@ -196,6 +253,7 @@ export class GatewayProcess {
             this.#checkEpoch(home, key, holder);
           }
           coverage.hit(`advance ${advance.to.step} ${advanced.kind}`);
+          if ('createRepeatedAtEpochMs' in advance.to) coverage.hit('attempt after an empty search');
           return advanced;
         });
       },
@@ -253,9 +311,11 @@ export class GatewayProcess {
   }
 
   #logger(): Logger {
-    const { history, time } = this.#world;
+    const { history, time, coverage } = this.#world;
     const line = (level: string) => (fields: object, message: string) => {
       history.record(time.nowMs, this.process.name, `${level}: ${message}`, () => fieldsOf(fields));
+      const path = PATHS_OF_LINES.get(message);
+      if (path !== undefined) coverage.hit(path);
       if (level === 'error' && /defect|contradict|threw/.test(message)) {
         history.violate(time.nowMs, 'defect', `${message} ${fieldsOf(fields)}`);
       }

@@ -6,13 +6,20 @@ import type { SagaSettings } from '#gateway/saga/saga-ports';
 
 import type { Coverage } from '../coverage.ts';
 import { LIMITS } from '../checks/limits.ts';
+import { reasonOfSecondSale } from '../checks/second-sale.ts';
 import { FaultPlan } from '../fault-plan.ts';
 import type { History } from '../history.ts';
+import {
+  BRAINTREE_BEHAVIOURS,
+  BraintreeModel,
+  DUPLICATE_WINDOW_MS,
+  type BraintreeTransaction,
+} from '../models/braintree-model.ts';
 import { nameOf } from '../models/key-store-model.ts';
 import { StripeModel, type ModelCharge } from '../models/stripe-model.ts';
 import { Network, type Endpoint } from '../network.ts';
 import { mix, SeededRandom } from '../seeded-random.ts';
-import { SimulatedProcess } from '../simulated-process.ts';
+import { SimulatedProcess, START_EPOCH_MS } from '../simulated-process.ts';
 import { VirtualTime } from '../virtual-time.ts';
 import { Client, type ClientPlan, type Invocation } from './client.ts';
 import { EventBusModel } from './event-bus-model.ts';
@@ -31,6 +38,12 @@ const REGION_LEASE_MS = 5_000;
 const PSP_KEY_RETENTION_MS = 24 * 3_600_000;
 const LONGEST_SEARCH_LAG_MS = 8_000;
 const LONGEST_CLOCK_SKEW_MS = 20_000;
+const LONGEST_REPLICATION_LAG_MS = 1_500;
+/** From the moment that a write carries to the moment when it is done, at the latest. */
+const LONGEST_WRITE_MS = 2_000;
+/** The hour of the settlement may come at once, or within the day. */
+const SOON_MS = 60_000;
+const DAY_MS = 24 * 3_600_000;
 
 export const SETTINGS = {
   leaseMs: 8_000,
@@ -43,6 +56,9 @@ export const SETTINGS = {
 /** What a world is made of; drawn from the seed, so that worlds differ in kind and not only in detail. */
 export interface WorldPlan {
   readonly seed: number;
+  readonly pspName: 'stripe' | 'braintree';
+  /** When the faults end. */
+  readonly healAtMs: number;
   readonly faultRate: number;
   readonly pspFaultRate: number;
   readonly clients: readonly ClientPlan[];
@@ -70,8 +86,8 @@ export class World {
   readonly faults: FaultPlan;
   readonly random: SeededRandom;
   readonly network: Network;
-  readonly stripe: StripeModel;
-  readonly stripeEndpoint: Endpoint;
+  readonly psp: StripeModel | BraintreeModel;
+  readonly pspEndpoint: Endpoint;
   readonly events = new EventBusModel();
   readonly homes: Home[] = [];
   readonly clients: Client[] = [];
@@ -80,7 +96,8 @@ export class World {
   /** A region was lost with what was not replicated yet. */
   lostTail = false;
   isSweeping = true;
-  #isStripeDown = false;
+  #isPspDown = false;
+  #lostAtMs: number | undefined;
   readonly #gateways: GatewayProcess[] = [];
   readonly #homeByName = new Map<string, Home>();
   readonly #homeByCharge = new Map<string, Home>();
@@ -102,14 +119,29 @@ export class World {
       longestPauseMs: 3 * SETTINGS.leaseMs,
       onCrash: (process, after) => this.crash(process, after),
     });
-    this.stripe = new StripeModel({
-      ...{ time: this.time, coverage, random: new SeededRandom(mix(seed, 13)) },
-      faultRate: () => (this.faults.isActive ? plan.pspFaultRate : 0),
-      longestSearchLagMs: LONGEST_SEARCH_LAG_MS,
-      onChange: (charge) => this.#chargeChanged(charge),
-    });
-    this.stripeEndpoint = { name: 'stripe', isDown: () => this.#isStripeDown, isMuteFor: () => false };
+    this.psp = this.#newPsp(new SeededRandom(mix(seed, 13)));
+    this.pspEndpoint = { name: this.psp.name, isDown: () => this.#isPspDown, isMuteFor: () => false };
     this.#populate();
+  }
+
+  #newPsp(random: SeededRandom): StripeModel | BraintreeModel {
+    const { time, coverage, plan } = this;
+    const faultRate = (): number => (this.faults.isActive ? plan.pspFaultRate : 0);
+    const options = {
+      ...{ time, coverage, random, longestSearchLagMs: LONGEST_SEARCH_LAG_MS },
+      onChange: (charge: ModelCharge | BraintreeTransaction) => this.#chargeChanged(charge),
+    };
+    if (plan.pspName === 'stripe') return new StripeModel({ ...options, faultRate });
+    return new BraintreeModel({
+      ...options,
+      startEpochMs: START_EPOCH_MS,
+      behaviourOf: () => {
+        const drawn = random.pick(BRAINTREE_BEHAVIOURS);
+        return random.chance(faultRate()) ? drawn : 'approve';
+      },
+      duplicateWindowMs: random.chance(0.5) ? DUPLICATE_WINDOW_MS : 0,
+      firstSettlementAtMs: random.between(0, random.chance(0.5) ? SOON_MS : DAY_MS),
+    });
   }
 
   homeOf(key: ChargeKey): Home {
@@ -178,7 +210,7 @@ export class World {
     this.history.record(this.time.nowMs, 'WORLD', 'heals');
     this.faults.isActive = false;
     this.network.heal();
-    this.#isStripeDown = false;
+    this.#isPspDown = false;
     for (const home of this.homes) home.down.clear();
   }
 
@@ -301,12 +333,13 @@ export class World {
     this.time.after(this.random.between(1, 400), () => keyStore.markTicketed(found));
   }
 
-  #beginOutage({ forMs, what }: WorldPlan['outages'][number]): void {
+  #beginOutage({ forMs, what: planned }: WorldPlan['outages'][number]): void {
+    const what = planned === 'stripe' ? this.psp.name : planned;
     if (!this.faults.happens(what === 'partition' ? 'partition' : `outage ${what}`, 1)) return;
     this.history.record(this.time.nowMs, 'WORLD', `${what} for ${forMs} ms`);
-    if (what === 'stripe') {
-      this.#isStripeDown = true;
-      this.time.after(forMs, () => (this.#isStripeDown = false));
+    if (what === this.psp.name) {
+      this.#isPspDown = true;
+      this.time.after(forMs, () => (this.#isPspDown = false));
       return;
     }
     if (what === 'partition') {
@@ -327,6 +360,7 @@ export class World {
     if (!this.faults.happens('region-loss', 1)) return;
     this.history.record(this.time.nowMs, 'WORLD', `region ${region} is lost`);
     this.lostTail = true;
+    this.#lostAtMs = this.time.nowMs;
     for (const gateway of this.#gateways) if (gateway.process.region === region) this.crash(gateway.process);
     for (const home of this.homes.filter((one) => one.region === region)) {
       home.lose();
@@ -335,7 +369,7 @@ export class World {
   }
 
   #takeOver(home: Home, lostRegion: number): void {
-    const lagMs = (): number => this.random.between(0, 1_500);
+    const lagMs = (): number => this.random.between(0, LONGEST_REPLICATION_LAG_MS);
     const lag = { keyStoreMs: lagMs(), checkpointsMs: lagMs(), ledgerMs: lagMs() };
     home.moveTo((lostRegion + 1) % REGIONS, lag, this.#skewMs());
     this.history.record(this.time.nowMs, 'WORLD', `region ${home.region} takes home ${home.index} over`, () =>
@@ -353,7 +387,8 @@ export class World {
   }
 
   /** A person gives back at the PSP what a task charged and died of, before anybody else has heard of it. */
-  #refundedInTheDark({ lastCharged }: GatewayProcess): void {
+  #refundedInTheDark(gateway: GatewayProcess): void {
+    const { lastCharged } = gateway;
     if (lastCharged?.state !== 'captured') return;
     const { ledger, keyStore } = this.homeOfCharge(lastCharged.chargeId).stores;
     const isDecided = ledger.read(lastCharged.chargeId).some(({ state }) => state !== 'RESERVED');
@@ -361,13 +396,21 @@ export class World {
     const row = keyStore.rows.values().find(({ key }) => chargeIdOf(key) === lastCharged.chargeId);
     const isFirstRun = row !== undefined && row.epoch % 2 ** 40 === 1;
     if (isDecided || !isFirstRun || !this.faults.happens('refund by a person', 0.3)) return;
-    lastCharged.state = 'voided';
-    this.#chargeChanged(lastCharged);
+    gateway.refundLastCharged();
   }
 
-  #chargeChanged(charge: ModelCharge): void {
-    this.history.record(this.time.nowMs, 'stripe', `${charge.id} is ${charge.state}`, () => charge.chargeId);
-    const standing = this.stripe.charges.filter(
+  #chargeChanged(charge: ModelCharge | BraintreeTransaction): void {
+    this.history.record(
+      this.time.nowMs,
+      this.psp.name,
+      `${charge.id} is ${charge.state}`,
+      () => charge.chargeId,
+    );
+    if (this.psp.name === 'braintree') {
+      this.#checkSales(charge, this.psp);
+      return;
+    }
+    const standing = this.psp.charges.filter(
       ({ chargeId, state }) => chargeId === charge.chargeId && state === 'captured',
     );
     if (standing.length > 1 && this.#isForgottenByAll(charge.chargeId)) {
@@ -376,6 +419,28 @@ export class World {
       const ids = standing.map(({ id }) => id).join(' and ');
       this.history.violate(this.time.nowMs, 'I1', `${charge.chargeId} is charged as ${ids}`);
     }
+  }
+
+  /** A PSP without keys: several sales stand for a while only where an attempt was later than rule 6 says. */
+  #checkSales(
+    { id: changedId, chargeId, state }: { id: string; chargeId: string; state: string },
+    psp: BraintreeModel,
+  ): void {
+    const { history, time, coverage } = this;
+    const standing = psp.charges.filter((one) => one.chargeId === chargeId && one.isStanding);
+    if (state === 'voided' && standing.length > 0) coverage.hit('braintree one of several given back');
+    if (standing.length < 2 || standing.every(({ id }) => id !== changedId)) return;
+    const atMs = this.#lostAtMs;
+    const reason = reasonOfSecondSale(standing, {
+      arrivalMs: SETTINGS.leaseMs + SETTINGS.pspTimeoutMs,
+      loss: atMs === undefined ? undefined : { atMs, tailMs: LONGEST_REPLICATION_LAG_MS + LONGEST_WRITE_MS },
+    });
+    if (reason !== 'none') {
+      coverage.hit(reason === 'late' ? LIMITS.lateAttempt : LIMITS.attempt);
+      return;
+    }
+    const ids = standing.map(({ id }) => id).join(' and ');
+    history.violate(time.nowMs, 'I1', `${chargeId} is charged as ${ids}, and no attempt was late`);
   }
 
   /** Neither our stores, because of a lost region, nor the PSP, because a day has passed, know the charge any more. */
