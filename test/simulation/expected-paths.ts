@@ -48,7 +48,7 @@ export const EXPECTED_PATHS: readonly string[] = [
   ...['acquire in_flight', 'acquire terminal', 'acquire mismatch', 'acquire absent'],
   ...CHECKPOINT_STEPS.filter((step) => step !== 'VALIDATED').map((step) => `advance ${step} advanced`),
   ...['advance SETTLED fenced', 'advance VOIDING fenced'],
-  ...['fence done', 'fence launched'],
+  ...['fence done', 'fence launched', 'psp partial approval'],
   ...['append RESERVED taken', 'append LATE_SUCCESS_VOIDED appended'],
   ...['approve', 'decline', 'error-before', 'error-after', 'error-unsaved'].map((name) => `psp ${name}`),
   ...['processing-approve', 'processing-decline', 'replay', 'key-in-use', 'key-mismatch'].map(

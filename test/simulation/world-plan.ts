@@ -69,6 +69,8 @@ export function planOf(seed: number, reduction: Reduction = NOTHING_REDUCED): Wo
     pspFaultRate: random.pick(PSP_FAULT_RATES),
     clients: clients.filter(({ name }) => !reduction.withoutClients.has(name)),
     longNightMs: random.chance(0.02) && regionLoss === undefined ? LONG_NIGHT_MS : 0,
+    // By the seed itself, so that worlds which were drawn before this was a kind of theirs are what they were.
+    approvesInPart: seed % 7 === 5,
     regionLoss: reduction.withoutRegionLoss ? undefined : regionLoss,
     outages: outages.filter((_, index) => !reduction.withoutOutages.has(index)),
   };

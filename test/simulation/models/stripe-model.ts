@@ -51,6 +51,8 @@ export interface StripeModelOptions {
   /** Share of the creates that do not simply get approved. */
   readonly faultRate: () => number;
   readonly longestSearchLagMs: number;
+  /** Half of the charges, by their id, are approved over half of the amount only, and must be voided. */
+  readonly approvesInPart: boolean;
   /** Told of every change of what stands. */
   readonly onChange: (charge: ModelCharge) => void;
 }
@@ -177,13 +179,20 @@ export class StripeModel {
     return charge;
   }
 
+  #approvedOf({ chargeId, amountMinor }: PspChargeRequest): number {
+    if (!this.#options.approvesInPart || Number.parseInt(chargeId.slice(-1), 16) % 2 === 0)
+      return amountMinor;
+    this.#options.coverage.hit('psp partial approval');
+    return Math.floor(amountMinor / 2);
+  }
+
   #add(request: PspChargeRequest, state: PspCharge['state']): ModelCharge {
     const { time, random, longestSearchLagMs, onChange } = this.#options;
     const charge: ModelCharge = {
       id: `pi_${this.charges.length + 1}`,
       chargeId: request.chargeId,
       tenantId: request.tenantId,
-      amountMinor: request.amountMinor,
+      amountMinor: this.#approvedOf(request),
       currency: request.currency,
       state,
       createdAtMs: time.nowMs,

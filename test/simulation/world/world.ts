@@ -69,6 +69,8 @@ export interface WorldPlan {
   readonly outages: readonly { readonly atMs: number; readonly forMs: number; readonly what: string }[];
   /** For how long no task runs at all, longer than the PSP remembers its keys; mostly 0. */
   readonly longNightMs: number;
+  /** Stripe approves a part of what it is asked for, of some charges. */
+  readonly approvesInPart: boolean;
   readonly suppressed: ReadonlySet<number>;
 }
 
@@ -131,7 +133,8 @@ export class World {
       ...{ time, coverage, random, longestSearchLagMs: LONGEST_SEARCH_LAG_MS },
       onChange: (charge: ModelCharge | BraintreeTransaction) => this.#chargeChanged(charge),
     };
-    if (plan.pspName === 'stripe') return new StripeModel({ ...options, faultRate });
+    const { approvesInPart } = plan;
+    if (plan.pspName === 'stripe') return new StripeModel({ ...options, faultRate, approvesInPart });
     return new BraintreeModel({
       ...options,
       startEpochMs: START_EPOCH_MS,
