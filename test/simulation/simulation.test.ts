@@ -68,6 +68,7 @@ describe('the simulation', () => {
     [208, 'a watch for a late sale of a declined charge that was lost with the queue of a region'],
     [14_616, 'such a watch of a charge that had settled'],
     [25_088, 'such a watch, where the charge was found and settled after the region was lost'],
+    [656_692, 'a sale that was made before a region was lost, which left its launch and no row'],
   ])('mends what seed %i found: %s', async (seed) => {
     expect(textOf(await simulateOne({ seed, coverage: new Coverage() }))).toEqual([]);
   });

@@ -127,7 +127,9 @@ export class SagaChargeGate implements ChargeGate {
       });
     if (acquisition.kind === 'won') {
       const holder = { runId, epoch: acquisition.epoch };
-      const acquired = { key, holder, leaseEndMonotonicMs, takeover: acquisition.takeover };
+      // A failover may have lost the row, and kept a checkpoint that says less than its run went on to do.
+      const takeover = acquisition.takeover || read.kind === 'present';
+      const acquired = { key, holder, leaseEndMonotonicMs, takeover };
       return this.launch(submission, acquired, giveBackPlace, waitUntilMonotonicMs);
     }
     giveBackPlace();
