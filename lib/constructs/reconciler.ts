@@ -1,15 +1,11 @@
 import {
-  Arn,
   Duration,
-  Stack,
   aws_ec2 as ec2,
   type aws_dynamodb as dynamodb,
   aws_iam as iam,
   type aws_kms as kms,
-  aws_lambda as lambda,
-  aws_lambda_destinations as destinations,
+  type aws_lambda as lambda,
   type aws_logs as logs,
-  aws_scheduler as scheduler,
   type aws_sqs as sqs,
 } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
@@ -18,6 +14,7 @@ import type { reconcilerEnvironment } from '#contract/environment';
 
 import { KEY_STORE_DATABASE, type PhysicalNames } from '../config/physical-names.ts';
 import type { ContractEnvironment } from './contract-environment.ts';
+import { FunctionSchedules } from './function-schedules.ts';
 import { NodeFunction } from './node-function.ts';
 import type { SweptShard } from './sweeper.ts';
 
@@ -82,14 +79,9 @@ export class Reconciler extends Construct {
       memoryMiB: MEMORY_MIB,
       reservedConcurrency: 1,
     });
-    this.function.configureAsyncInvoke({
-      retryAttempts: RETRIES,
-      maxEventAge: MAX_AGE,
-      onFailure: new destinations.SqsDestination(props.deadLetterQueue),
-    });
+    this.#schedule(props);
     props.recoveryQueue.grantSendMessages(this.function);
     this.#allowReads(props);
-    this.#schedule(props);
   }
 
   /** By key only: nothing here ever scans or writes a table. */
@@ -105,33 +97,18 @@ export class Reconciler extends Construct {
   }
 
   #schedule({ names, deadLetterQueue, encryptionKey }: ReconcilerProps): void {
-    const group = new scheduler.CfnScheduleGroup(this, 'Schedules', { name: names.reconcilerSchedules() });
-    const role = schedulerRole(this, names.reconcilerSchedules());
-    role.addToPolicy(
-      new iam.PolicyStatement({
-        actions: ['lambda:InvokeFunction'],
-        resources: [this.function.functionArn],
-      }),
-    );
-    deadLetterQueue.grantSendMessages(role);
-    encryptionKey.grantDecrypt(role);
-    const schedule = new scheduler.CfnSchedule(this, 'Schedule', {
-      name: 'reconcile',
-      groupName: group.ref,
-      description: 'Reconciles the charges of the last minutes',
-      scheduleExpression: `rate(${INTERVAL_MINUTES} minutes)`,
-      flexibleTimeWindow: { mode: 'OFF' },
-      kmsKeyArn: encryptionKey.keyArn,
-      target: {
-        arn: this.function.functionArn,
-        roleArn: role.roleArn,
-        input: '{}',
-        deadLetterConfig: { arn: deadLetterQueue.queueArn },
-        retryPolicy: { maximumRetryAttempts: RETRIES, maximumEventAgeInSeconds: MAX_AGE.toSeconds() },
-      },
+    const schedules = new FunctionSchedules(this, {
+      groupName: names.reconcilerSchedules(),
+      roleDescription: 'EventBridge Scheduler wakes the reconciler',
+      function: this.function,
+      ...{ deadLetterQueue, encryptionKey, retries: RETRIES, maxAge: MAX_AGE },
     });
-    // Scheduler tries the role when the schedule is made.
-    schedule.node.addDependency(role);
+    schedules.add('Schedule', {
+      name: 'reconcile',
+      description: 'Reconciles the charges of the last minutes',
+      expression: `rate(${INTERVAL_MINUTES} minutes)`,
+      input: '{}',
+    });
   }
 }
 
@@ -156,19 +133,4 @@ function environmentOf(props: ReconcilerProps): Record<string, string> {
     BRAINTREE_ENVIRONMENT: psp.braintreeEnvironment,
   };
   return { ...environment };
-}
-
-/** Only for the schedules of this group: the service acts for many (IAM's "confused deputy"). */
-function schedulerRole(scope: Construct, groupName: string): iam.Role {
-  const stack = Stack.of(scope);
-  const groupArn = Arn.format(
-    { service: 'scheduler', resource: 'schedule-group', resourceName: groupName },
-    stack,
-  );
-  return new iam.Role(scope, 'SchedulerRole', {
-    description: 'EventBridge Scheduler wakes the reconciler',
-    assumedBy: new iam.ServicePrincipal('scheduler.amazonaws.com', {
-      conditions: { StringEquals: { 'aws:SourceAccount': stack.account, 'aws:SourceArn': groupArn } },
-    }),
-  });
 }

@@ -1,14 +1,10 @@
 import {
-  Arn,
   Duration,
   Stack,
   aws_ec2 as ec2,
-  aws_iam as iam,
   type aws_kms as kms,
-  aws_lambda as lambda,
-  aws_lambda_destinations as destinations,
+  type aws_lambda as lambda,
   type aws_logs as logs,
-  aws_scheduler as scheduler,
   type aws_sqs as sqs,
 } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
@@ -17,6 +13,7 @@ import type { sweeperEnvironment } from '#contract/environment';
 
 import { KEY_STORE_DATABASE, type PhysicalNames } from '../config/physical-names.ts';
 import type { ContractEnvironment } from './contract-environment.ts';
+import { FunctionSchedules } from './function-schedules.ts';
 import { NodeFunction } from './node-function.ts';
 
 /** A shard that is homed in this region. */
@@ -64,45 +61,24 @@ export class Sweeper extends Construct {
       isTraced: true,
       reservedConcurrency: SWEEPS_AT_A_TIME_PER_SHARD * props.shards.length,
     });
-    // Scheduler hands over and goes: what fails then is the function's own to repeat.
-    this.function.configureAsyncInvoke({
-      retryAttempts: RETRIES,
-      maxEventAge: MAX_AGE,
-      onFailure: new destinations.SqsDestination(props.deadLetterQueue),
-    });
-    props.recoveryQueue.grantSendMessages(this.function);
     this.#schedules(props);
+    props.recoveryQueue.grantSendMessages(this.function);
   }
 
   #schedules({ names, shards, deadLetterQueue, encryptionKey }: SweeperProps): void {
-    const group = new scheduler.CfnScheduleGroup(this, 'Schedules', { name: names.sweeperSchedules() });
-    const role = schedulerRole(this, names.sweeperSchedules());
-    role.addToPolicy(
-      new iam.PolicyStatement({
-        actions: ['lambda:InvokeFunction'],
-        resources: [this.function.functionArn],
-      }),
-    );
-    deadLetterQueue.grantSendMessages(role);
-    encryptionKey.grantDecrypt(role);
+    const schedules = new FunctionSchedules(this, {
+      groupName: names.sweeperSchedules(),
+      roleDescription: 'EventBridge Scheduler wakes the sweeper',
+      function: this.function,
+      ...{ deadLetterQueue, encryptionKey, retries: RETRIES, maxAge: MAX_AGE },
+    });
     for (const { shard, clusterArn } of shards) {
-      const schedule = new scheduler.CfnSchedule(this, `Shard${shard}`, {
+      schedules.add(`Shard${shard}`, {
         name: names.sweeperSchedule(shard),
-        groupName: group.ref,
         description: `Sweeps shard ${shard} of the key store`,
-        scheduleExpression: 'rate(1 minute)',
-        flexibleTimeWindow: { mode: 'OFF' },
-        kmsKeyArn: encryptionKey.keyArn,
-        target: {
-          arn: this.function.functionArn,
-          roleArn: role.roleArn,
-          input: Stack.of(this).toJsonString({ clusterArn }),
-          deadLetterConfig: { arn: deadLetterQueue.queueArn },
-          retryPolicy: { maximumRetryAttempts: RETRIES, maximumEventAgeInSeconds: MAX_AGE.toSeconds() },
-        },
+        expression: 'rate(1 minute)',
+        input: Stack.of(this).toJsonString({ clusterArn }),
       });
-      // Scheduler tries the role when the schedule is made.
-      schedule.node.addDependency(role);
     }
   }
 }
@@ -117,19 +93,4 @@ function environmentOf({ shards, recoveryQueue }: SweeperProps): Record<string, 
     DATABASE_NAME: KEY_STORE_DATABASE,
   };
   return { ...environment };
-}
-
-/** Only for the schedules of this group: the service acts for many (IAM's "confused deputy"). */
-function schedulerRole(scope: Construct, groupName: string): iam.Role {
-  const stack = Stack.of(scope);
-  const groupArn = Arn.format(
-    { service: 'scheduler', resource: 'schedule-group', resourceName: groupName },
-    stack,
-  );
-  return new iam.Role(scope, 'SchedulerRole', {
-    description: 'EventBridge Scheduler wakes the sweeper',
-    assumedBy: new iam.ServicePrincipal('scheduler.amazonaws.com', {
-      conditions: { StringEquals: { 'aws:SourceAccount': stack.account, 'aws:SourceArn': groupArn } },
-    }),
-  });
 }

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { createServer, request as sendRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
+import { bodyOf, forwardRequest } from '#test/support/forward-request';
 import { testCloud } from '#test/support/test-cloud';
 
 /** The retention that the bucket gives, and what is put on hold. */
@@ -56,7 +57,7 @@ export class LockedBucketEndpoint {
       response.writeHead(status, { 'Content-Type': 'application/xml' }).end(xml);
       return;
     }
-    const answer = await this.#forward(request, body);
+    const answer = await forwardRequest(request, body, this.#target);
     const isRead = request.method === 'HEAD' && answer.statusCode === 200 && this.lock.isLocked;
     response.writeHead(answer.statusCode ?? 502, {
       ...answer.headers,
@@ -106,19 +107,4 @@ export class LockedBucketEndpoint {
       'x-amz-object-lock-legal-hold': this.held.has(path) ? 'ON' : 'OFF',
     };
   }
-
-  async #forward(request: IncomingMessage, body: Buffer): Promise<IncomingMessage> {
-    const { hostname, port } = this.#target;
-    const { method, url: path, headers } = request;
-    const forwarded = sendRequest({ hostname, port, method, path, headers, agent: false });
-    forwarded.end(body);
-    const [answer] = (await once(forwarded, 'response')) as [IncomingMessage];
-    return answer;
-  }
-}
-
-async function bodyOf(message: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of message) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
 }

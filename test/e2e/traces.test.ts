@@ -49,7 +49,7 @@ function linesIn(output: string): LogLine[] {
     .map((line) => JSON.parse(line) as LogLine);
 }
 
-/** A ticket that a killed task's open receive was given is another task's 20 s later. */
+/** A killed task's open receive may be given the ticket: it comes back after 20 s, or the sweeper writes another one. */
 const WITHIN_MS = 60_000;
 
 function inXrayForm(traceId: string): string {

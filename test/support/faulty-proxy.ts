@@ -1,7 +1,9 @@
 import { once } from 'node:events';
-import { createServer, request as sendRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+
+import { bodyOf, forwardRequest } from './forward-request.ts';
 
 export interface CannedAnswer {
   readonly status: number;
@@ -101,7 +103,7 @@ export class FaultyProxy {
       return;
     }
     if (fault?.kind === 'delay') await sleep(fault.delayMs);
-    const answer = await this.forward(request, body);
+    const answer = await forwardRequest(request, body, this.target);
     const answerBody = await bodyOf(answer);
     if (fault?.kind === 'drop_response') {
       request.socket.destroy();
@@ -119,19 +121,4 @@ export class FaultyProxy {
       body: body.toString(),
     });
   }
-
-  private async forward(request: IncomingMessage, body: Buffer): Promise<IncomingMessage> {
-    const { hostname, port } = this.target;
-    const { method, url: path, headers } = request;
-    const forwarded = sendRequest({ hostname, port, method, path, headers, agent: false });
-    forwarded.end(body);
-    const [answer] = (await once(forwarded, 'response')) as [IncomingMessage];
-    return answer;
-  }
-}
-
-async function bodyOf(message: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of message) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
 }

@@ -37,7 +37,7 @@ export interface RecoveryWorkerOptions {
 const DEFAULTS = {
   concurrency: 8,
   waitTimeSeconds: 20,
-  // A task that dies takes what its open receive was just given with it, and the sweeper writes no other ticket so soon.
+  // So long a ticket is out of sight that the open receive of a dying task was given; the sweeper's next one may come sooner.
   visibilityTimeoutSeconds: 20,
   baseRetrySeconds: 5,
   maximumRetrySeconds: 300,
