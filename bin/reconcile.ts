@@ -76,6 +76,8 @@ function openPorts(endpoints: Endpoints) {
     (connectionString) =>
       new Pool({ connectionString, max: CONNECTIONS_PER_SHARD, query_timeout: STATEMENT_TIMEOUT_MS }),
   );
+  // Without a listener, an idle connection that breaks would end the run; its next statement tells of it.
+  for (const pool of pools) pool.on('error', () => undefined);
   const retentionMs = secondsIn(
     'KEY_RETENTION_SECONDS',
     env.KEY_RETENTION_SECONDS,

@@ -4,12 +4,19 @@ import { createSecureContext, TLSSocket } from 'node:tls';
 import type { TlsIdentity } from '#gateway/http/self-signed-certificate';
 
 const SSL_REQUEST_BYTES = 8;
+/** Type and length of a message. */
+const HEADER_BYTES = 5;
 /** Authentication requests of PostgreSQL's frontend/backend protocol: send the password as it is; it is accepted. */
 const CLEARTEXT_PASSWORD = Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 3]);
 const AUTHENTICATED = Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 0]);
 const READY_FOR_QUERY = Buffer.from([0x5a, 0, 0, 0, 5, 0x49]);
+/** ErrorResponse: what a backend says when it finds that the postmaster is gone. */
+const FATAL = errorResponse({
+  S: 'FATAL',
+  C: '57P01',
+  M: 'terminating connection due to unexpected postmaster exit',
+});
 const PASSWORD_MESSAGE = 0x70;
-const HEADER_BYTES = 5;
 
 /**
  * The first minute of a PostgreSQL server behind TLS, as RDS Proxy plays it for an IAM sign-in: asks for the password
@@ -17,6 +24,8 @@ const HEADER_BYTES = 5;
  */
 export class PostgresEndpoint {
   readonly passwords: string[] = [];
+  /** From now on it says at once, in one piece with what completes the sign-in, that it shuts down. */
+  shutsDownAfterSignIn = false;
 
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -55,7 +64,20 @@ export class PostgresEndpoint {
     secure.on('data', (message: Buffer) => {
       if (message[0] !== PASSWORD_MESSAGE) return;
       this.passwords.push(message.subarray(HEADER_BYTES, -1).toString());
-      secure.write(Buffer.concat([AUTHENTICATED, READY_FOR_QUERY]));
+      const signedIn = [AUTHENTICATED, READY_FOR_QUERY];
+      if (this.shutsDownAfterSignIn) secure.end(Buffer.concat([...signedIn, FATAL]));
+      else secure.write(Buffer.concat(signedIn));
     });
   }
+}
+
+function errorResponse(fields: Readonly<Record<string, string>>): Buffer {
+  const body = Buffer.from(
+    `${Object.entries(fields)
+      .map(([type, text]) => `${type}${text}\0`)
+      .join('')}\0`,
+  );
+  const header = Buffer.alloc(HEADER_BYTES, 'E');
+  header.writeUInt32BE(body.length + 4, 1);
+  return Buffer.concat([header, body]);
 }

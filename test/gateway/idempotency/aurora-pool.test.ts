@@ -3,6 +3,10 @@ import type { Pool } from 'pg';
 
 import { selfSignedCertificate } from '#gateway/http/self-signed-certificate';
 import { auroraPool, type AuroraTls } from '#gateway/idempotency/aurora-pool';
+import { AuroraShard } from '#gateway/idempotency/aurora-shard';
+import { StoreUnavailableError } from '#gateway/platform/store-unavailable-error';
+import { SystemClock } from '#gateway/platform/system-clock';
+import { SystemRandom } from '#gateway/platform/system-random';
 import { PostgresEndpoint } from '#test/support/postgres-endpoint';
 import { RecordingLogger } from '#test/support/recording-logger';
 import { testCloud } from '#test/support/test-cloud';
@@ -88,6 +92,18 @@ describe('the way to the key store in production', () => {
   it('verifies the server although the URL asks it not to', async () => {
     const pool = poolTo(urlOf('localhost', '?sslmode=no-verify'), { region: trusting.region });
     await expect(pool.connect()).rejects.toMatchObject({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
+  });
+
+  it('survives a server that shuts down in the moment in which a connection to it is made', async () => {
+    endpoint.shutsDownAfterSignIn = true;
+    const shard = new AuroraShard(
+      poolTo(urlOf('localhost'), trusting),
+      new SystemClock(),
+      new SystemRandom(),
+    );
+    // An error event that nobody listens to would end the process, and fail this test by that.
+    await expect(shard.execute('select 1', [])).rejects.toBeInstanceOf(StoreUnavailableError);
+    expect(endpoint.passwords.length).toBeGreaterThan(0);
   });
 
   it('does not make a pool that would send its tokens in plain text', () => {

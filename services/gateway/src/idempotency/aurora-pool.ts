@@ -56,6 +56,9 @@ export function auroraPool({ databaseUrl, size, logger, tls }: AuroraPoolOptions
   });
   // Without a listener, an idle connection that breaks would end the process.
   pool.on('error', (error) => logger.warn({ reason: error.message }, 'an idle database connection broke'));
+  // One that is taken out has no listener of the pool's. It reports twice: here, and by failing its statement. Not left to
+  // who takes it out: a server that shuts down may say so in one piece with what completes the sign-in, before that.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 

@@ -9,7 +9,7 @@ const MAXIMUM_ATTEMPTS = 3;
 const RETRY_WINDOW_MS = 1_500;
 const BACKOFF_MS = 50;
 
-/** One shard: runs single statements on it, each safe to repeat, and knows what its errors say of their effect. */
+/** One shard: runs single statements on its `auroraPool`, each safe to repeat, and knows what errors say of their effect. */
 export class AuroraShard {
   readonly #pool: Pool;
   readonly #clock: Clock;
@@ -52,9 +52,6 @@ export class AuroraShard {
     } catch (error) {
       return { kind: 'refused', applied: 'no', error };
     }
-    // A connection that breaks while it is taken out reports so twice: here, and by failing the statement.
-    const ignore = () => undefined;
-    client.on('error', ignore);
     try {
       const result = await client.query<Row>(text, values);
       client.release();
@@ -63,8 +60,6 @@ export class AuroraShard {
       // Not put back: it may still be busy, or lead to a writer that no longer is one.
       client.release(true);
       return failureOf(error);
-    } finally {
-      client.off('error', ignore);
     }
   }
 }
