@@ -31,7 +31,7 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       rounds: { type: 'string', default: '20' },
-      charges: { type: 'string', default: '200' },
+      charges: { type: 'string', default: '60' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -58,6 +58,7 @@ async function compare(stack: Stack, tracesUrl: string, rounds: number, charges:
   let spoilt = 0;
   for (let round = 0; round < rounds; round += 1) {
     if (!(await isWholeRound(tasks, round, charges))) spoilt += 1;
+    console.error(`round ${round + 1} of ${rounds}${spoilt === 0 ? '' : `, ${spoilt} left out`}`);
   }
   if (spoilt > rounds / 2) {
     throw new Error(

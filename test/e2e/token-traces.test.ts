@@ -2,12 +2,15 @@ import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { GetQueueUrlCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
+import { chargeIdOf } from '#gateway/idempotency/charge-key';
+import { TraceReceiver } from '#local-cloud/trace-receiver';
 import { ApiClient, chargeBody, newKey } from '../support/api-client.ts';
 import { eventually } from '../support/eventually.ts';
+import { KmsEndpoint, TEST_KEY_ARN } from '../support/kms-endpoint.ts';
+import { pspRecords } from '../support/psp-records.ts';
 import { startStack, TENANT, type Stack } from '../support/stack.ts';
 import { TEST_CREDENTIALS, TEST_REGION } from '../support/test-aws.ts';
 import type { TestCloud } from '../support/test-cloud.ts';
-import { chargeIdOf } from '#gateway/idempotency/charge-key';
 
 /** One of each end that a charge can come to, and one that is still open. */
 const PAYMENT_METHODS = {
@@ -17,11 +20,17 @@ const PAYMENT_METHODS = {
   open: 'pm_sim_hang_after_charge',
 };
 
+const PLACES = ['answers', 'checkpoints', 'ledger', 'postgres', 'queues', 'logs', 'traces', 'sweeper logs'];
+/** Places that name the key, not the charge. */
+const KEYED_PLACES = ['checkpoints', 'postgres'];
+
 const AWS = { region: TEST_REGION, credentials: TEST_CREDENTIALS };
 
 describe('a payment method token', () => {
   let stack: Stack;
+  let receiver: TraceReceiver;
   let output = '';
+  let sweeperOutput = '';
   const left = new Map<string, string>();
   const keys = Object.fromEntries(Object.keys(PAYMENT_METHODS).map((name) => [name, newKey()]));
   const chargeIds = Object.values(keys).map((idempotencyKey) =>
@@ -29,9 +38,13 @@ describe('a payment method token', () => {
   );
 
   beforeAll(async () => {
-    stack = await startStack();
+    [stack, receiver] = await Promise.all([startStack(), TraceReceiver.start(0)]);
+    stack.startSweeper({ LOG_LEVEL: 'trace' }, (text) => (sweeperOutput += text));
     const task = await stack.startGateway({
-      environment: { LOG_LEVEL: 'trace' },
+      environment: {
+        ...{ LOG_LEVEL: 'trace', TRACE_SAMPLE_RATIO: '1' },
+        OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
+      },
       onOutput: (text) => (output += text),
     });
     const client = new ApiClient({ url: task.url, apiKey: TENANT.apiKey });
@@ -52,25 +65,59 @@ describe('a payment method token', () => {
     // The open one has no event yet.
     await collect(stack, left, chargeIds.slice(0, 3));
     left.set('logs', output);
+    left.set('sweeper logs', sweeperOutput);
+    const spans = await eventually('the spans of a charge arrive', () => {
+      const found = chargeIds.slice(0, 3).map((chargeId) => receiver.spansOf(chargeId));
+      return found.every((ofOne) => ofOne.length > 0) && found;
+    });
+    left.set('traces', JSON.stringify(spans));
   });
-  afterAll(() => stack.stop());
+  afterAll(async () => {
+    await stack.stop();
+    await receiver.stop();
+  });
 
-  it.each(['answers', 'checkpoints', 'ledger', 'postgres', 'queues', 'logs'])('is not in the %s', (place) => {
+  it.each(PLACES)('is not in the %s', (place) => {
     const text = left.get(place) ?? '';
     for (const token of Object.values(PAYMENT_METHODS)) expect(text).not.toContain(token);
   });
 
-  it.each(['answers', 'checkpoints', 'ledger', 'postgres', 'queues', 'logs'])(
+  it.each(PLACES.filter((place) => place !== 'sweeper logs'))(
     'would have been found in the %s, which do name the charges',
     (place) => {
       const text = left.get(place) ?? '';
-      const settled = place === 'checkpoints' || place === 'postgres' ? keys.settled : chargeIds[0];
-      expect(text).toContain(settled);
+      expect(text).toContain(KEYED_PLACES.includes(place) ? keys.settled : chargeIds[0]);
     },
   );
 
   it('is sealed in the checkpoint of the charge that is still open', () => {
     expect(left.get('checkpoints')).toContain('"sealed"');
+  });
+
+  it('goes nowhere while the key service is away: 503, and nothing is written until it is back', async () => {
+    const kms = await KmsEndpoint.start();
+    kms.failure = { status: 500, name: 'KMSInternalException' };
+    const task = await stack.startGateway({
+      environment: {
+        ...{ TOKEN_SEALING_KEYS: undefined, TOKEN_KEY_ARN: TEST_KEY_ARN, AWS_ENDPOINT_URL_KMS: kms.url },
+      },
+    });
+    try {
+      const client = new ApiClient({ url: task.url, apiKey: TENANT.apiKey });
+      const idempotencyKey = newKey();
+      const chargeId = chargeIdOf({ tenantId: TENANT.tenantId, idempotencyKey });
+      const refused = await client.charge(idempotencyKey, chargeBody('pm_card_visa'));
+      expect(refused.status).toBe(503);
+      expect(await stack.ledgerStates(chargeId)).toEqual([]);
+      expect(await pspRecords(stack.cloud.pspSimulatorUrl)).not.toContainEqual(
+        expect.objectContaining({ metadata: expect.objectContaining({ charge_once_key: idempotencyKey }) }),
+      );
+      kms.failure = undefined;
+      expect(await client.charge(idempotencyKey, chargeBody('pm_card_visa'))).toMatchObject({ status: 201 });
+    } finally {
+      await task.stop();
+      await kms.stop();
+    }
   });
 });
 

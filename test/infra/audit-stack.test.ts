@@ -1,8 +1,8 @@
-import { App } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, it } from '@jest/globals';
 
 import { auditArchiverEnvironment } from '#contract/environment';
+import { testApp } from '#test/support/test-app';
 
 import { PhysicalNames } from '../../lib/config/physical-names.ts';
 import type { StageValues } from '../../lib/config/stage-values.ts';
@@ -23,8 +23,7 @@ const OWNER = {
 const SET_BY_LAMBDA = ['AWS_REGION'];
 
 function templateOf(values: StageValues, regionIndex: 0 | 1): Template {
-  // Without bundling: what the function does is tested where it runs.
-  const app = new App({ context: { 'aws:cdk:bundling-stacks': [] }, builtinCloudFormationValidation: false });
+  const app = testApp();
   const props = { values, names: new PhysicalNames(values.stageName), regionIndex };
   const firstRegionKeys = new KeysStack(app, 'first-keys', { ...props, regionIndex: 0 });
   const keys =

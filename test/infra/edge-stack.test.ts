@@ -1,8 +1,9 @@
-import { App, Stack, aws_ec2 as ec2, aws_elasticloadbalancingv2 as elb } from 'aws-cdk-lib';
+import { Stack, aws_ec2 as ec2, aws_elasticloadbalancingv2 as elb } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, it } from '@jest/globals';
 
 import { DEV, PROD, resourcesOf, StageUnderTest } from '#test/support/stage-under-test';
+import { testApp } from '#test/support/test-app';
 
 import { RegionalName } from '../../lib/constructs/regional-name.ts';
 
@@ -73,9 +74,7 @@ describe('the edge', () => {
 
 describe("a region's own name", () => {
   it('leads to its load balancer, whatever that is called', () => {
-    // CloudFormation's own validation takes 20 s, and is a test of its own.
-    const app = new App({ builtinCloudFormationValidation: false });
-    const stack = new Stack(app, 'Test', { env: { region: 'us-west-2', account: '111111111111' } });
+    const stack = new Stack(testApp(), 'Test', { env: { region: 'us-west-2', account: '111111111111' } });
     const loadBalancer = new elb.ApplicationLoadBalancer(stack, 'LoadBalancer', {
       vpc: new ec2.Vpc(stack, 'Vpc') as ec2.IVpc,
     });

@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
-import { App } from 'aws-cdk-lib';
 import { describe, expect, it } from '@jest/globals';
 
 import { DEV } from '#test/support/stage-under-test';
+import { testApp } from '#test/support/test-app';
 
 import { PaymentsStage } from '../../lib/payments-stage.ts';
 
@@ -15,8 +15,7 @@ const IMAGES = [
 
 /** The folders that Docker would get as its build contexts, by what is built from them. */
 function buildContexts(): Map<string, string> {
-  const app = new App({ context: { 'aws:cdk:bundling-stacks': [] }, builtinCloudFormationValidation: false });
-  const assembly = new PaymentsStage(app, DEV).synth();
+  const assembly = new PaymentsStage(testApp(), DEV).synth();
   const root = path.dirname(assembly.directory);
   const folders = readdirSync(root)
     .filter((entry) => entry.startsWith('asset.'))

@@ -1,12 +1,17 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { createInterface } from 'node:readline';
 
 /**
- * Starts the stores and the PSP simulator once for the whole run, in a process of their own, and tells the tests
- * where they are. With TEST_CLOUD already set (`npm run test:cloud` in another terminal) that one is used.
+ * Makes the folder for what CDK apps of tests synthesise. Starts the stores and the PSP simulator once for the whole run,
+ * in a process of their own, and tells the tests where they are. With TEST_CLOUD already set (`npm run test:cloud` in
+ * another terminal) that one is used.
  */
 export default async function globalSetup() {
+  process.env.TEST_ASSEMBLIES = mkdtempSync(path.join(tmpdir(), 'charge-once-assemblies-'));
   if (process.env.TEST_CLOUD) return;
   const child = spawn(process.execPath, ['test/support/test-cloud-process.ts'], {
     stdio: ['pipe', 'pipe', 'inherit'],

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 
 export default async function globalTeardown() {
+  rmSync(process.env.TEST_ASSEMBLIES, { recursive: true, force: true });
   const child = globalThis.testCloudProcess;
   if (!child || child.exitCode !== null) return;
   // Its standard input closing is what tells it to stop: it also stops when this process is killed.

@@ -40,8 +40,8 @@ export interface Stack {
   readonly cloud: TestCloud;
   /** Starts a gateway task as its own process; `crashAt` makes it kill itself there. */
   startGateway(options?: StartGatewayOptions): Promise<GatewayProcess>;
-  /** Starts the sweeper as its own process; it ends with the stack. */
-  startSweeper(more?: Readonly<Record<string, string>>): void;
+  /** Starts the sweeper as its own process; it ends with the stack. `onOutput` takes all that it prints. */
+  startSweeper(more?: Readonly<Record<string, string>>, onOutput?: (text: string) => void): void;
   /** Waits for the next events of a consumer's queue and takes them off it. */
   takeEvents(consumer: Consumer): Promise<PaymentEventDetail[]>;
   /** The states of a charge's ledger in their order. */
@@ -52,7 +52,8 @@ export interface Stack {
 
 export interface StartGatewayOptions {
   readonly crashAt?: CrashPoint;
-  readonly environment?: Readonly<Record<string, string>>;
+  /** Beside the stack's own, of which `undefined` takes one away. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Takes all that the process prints. */
   readonly onOutput?: (text: string) => void;
 }
@@ -90,9 +91,11 @@ export async function startStack(): Promise<Stack> {
       child.stdout?.on('data', (chunk: Buffer) => options.onOutput?.(chunk.toString()));
       return gatewayProcess(child, Number(await firstLine(child, /^\d+$/)));
     },
-    startSweeper: (more = {}) => {
+    startSweeper: (more = {}, onOutput) => {
       const own = { ...environment, SWEEP_INTERVAL_MS: '500', ...more };
-      children.push(spawnNode('services/sweeper/src/main.ts', own));
+      const child = spawnNode('services/sweeper/src/main.ts', own);
+      children.push(child);
+      child.stdout?.on('data', (chunk: Buffer) => onOutput?.(chunk.toString()));
     },
     takeEvents: async (consumer) => takeEvents(sqs, await queueUrl(names.consumerQueues[consumer])),
     ledgerStates: (chargeId) => ledgerStates(dynamodb, names.ledgerTable, chargeId),
@@ -145,7 +148,7 @@ function environmentOf(cloud: TestCloud, recoveryQueueUrl: string): Record<strin
   };
 }
 
-function spawnNode(script: string, environment: Readonly<Record<string, string>>): ChildProcess {
+function spawnNode(script: string, environment: Readonly<Record<string, string | undefined>>): ChildProcess {
   return spawn(process.execPath, [script], {
     env: { PATH: process.env.PATH, ...environment },
     stdio: ['pipe', 'pipe', 'inherit'],

@@ -1,9 +1,9 @@
-import { App } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 
 import type { StageValues } from '../../lib/config/stage-values.ts';
 import { devStage, prodStage, type OwnerValues } from '../../lib/config/stages.ts';
 import { PaymentsStage, type RegionStacks } from '../../lib/payments-stage.ts';
+import { testApp } from './test-app.ts';
 
 const OWNER: OwnerValues = {
   account: undefined,
@@ -24,17 +24,12 @@ export interface Resource {
   readonly UpdateReplacePolicy?: string;
 }
 
-/** A stage as it would be deployed, but for the code of its functions, which is tested where it runs. */
+/** A stage as it would be deployed, but for the code of its functions. */
 export class StageUnderTest {
   readonly stage: PaymentsStage;
 
   constructor(values: StageValues) {
-    const app = new App({
-      context: { 'aws:cdk:bundling-stacks': [] },
-      // A test of its own: asked of every stack, for every test, it takes seconds.
-      builtinCloudFormationValidation: false,
-    });
-    this.stage = new PaymentsStage(app, values);
+    this.stage = new PaymentsStage(testApp(), values);
   }
 
   /** The first region's template of a stack, and the second's. */

@@ -1,9 +1,10 @@
-import { App, CfnElement, Stack, Validations } from 'aws-cdk-lib';
+import { CfnElement, Stack, Validations } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 
 import type { StageValues } from '../../lib/config/stage-values.ts';
 import { PaymentsStage } from '../../lib/payments-stage.ts';
 import { DEV, PROD } from './stage-under-test.ts';
+import { testApp } from './test-app.ts';
 
 export interface SynthesisedResource {
   Type: string;
@@ -38,11 +39,7 @@ export interface SynthesisedStage {
 
 /** Both stages, by the code that `bin/app.ts` runs, but for the bundles of the functions. */
 export function synthesiseStages(): SynthesisedStage[] {
-  const app = new App({
-    context: { 'aws:cdk:bundling-stacks': [] },
-    // A test of its own: `compliance.test.ts`.
-    builtinCloudFormationValidation: false,
-  });
+  const app = testApp();
   const stages = [DEV, PROD].map((values) => ({ values, stage: new PaymentsStage(app, values) }));
   const templates = new Map(app.synth().stacksRecursively.map((stack) => [stack.hierarchicalId, stack]));
   return stages.map(({ values, stage }) => ({

@@ -1,0 +1,17 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { App } from 'aws-cdk-lib';
+
+/**
+ * A CDK app of a test: without the code of its functions, which is tested where it runs, and without CloudFormation's own
+ * validation, which takes seconds for each app and is a test of its own. What it synthesises goes with the test run.
+ */
+export function testApp(): App {
+  return new App({
+    outdir: mkdtempSync(path.join(process.env.TEST_ASSEMBLIES ?? tmpdir(), 'assembly-')),
+    context: { 'aws:cdk:bundling-stacks': [] },
+    builtinCloudFormationValidation: false,
+  });
+}
