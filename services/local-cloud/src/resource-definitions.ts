@@ -13,7 +13,8 @@ export interface TableDefinition {
   readonly sortKey?: KeyAttribute;
   /** Attribute with the expiry, in seconds since the epoch. */
   readonly timeToLiveAttribute?: string;
-  readonly streamViewType?: 'KEYS_ONLY' | 'NEW_IMAGE' | 'OLD_IMAGE' | 'NEW_AND_OLD_IMAGES';
+  /** Absent: nobody reads its stream. */
+  readonly streamViewType?: 'KEYS_ONLY' | 'NEW_IMAGE' | 'OLD_IMAGE';
 }
 
 export interface QueueDefinition {

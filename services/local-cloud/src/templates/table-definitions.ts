@@ -38,7 +38,15 @@ const WITHOUT_EFFECT = [
   'WriteOnDemandThroughputSettings',
 ];
 
-/** @throws TemplateError */
+/** What replication asks of a table's stream, which CDK adds by itself; a stream that somebody reads says what they need. */
+const VIEW_FOR_REPLICATION = 'NEW_AND_OLD_IMAGES';
+
+/**
+ * The tables; of their streams those that somebody reads. One machine has no copies to keep, and each record of a table's
+ * stream makes the emulator slower at the next write: a charge writes its checkpoint four times.
+ *
+ * @throws TemplateError
+ */
 export function tableDefinitions(
   templates: readonly StackTemplate[],
   values: TemplateValues,
@@ -51,13 +59,13 @@ export function tableDefinitions(
     });
     const [partitionKey, sortKey] = table.KeySchema;
     const timeToLive = table.TimeToLiveSpecification;
-    const stream = table.StreamSpecification;
+    const streamViewType = table.StreamSpecification?.StreamViewType;
     return {
       name: table.TableName,
       partitionKey: key(partitionKey),
       ...(sortKey === undefined ? {} : { sortKey: key(sortKey) }),
       ...(timeToLive?.Enabled === true ? { timeToLiveAttribute: timeToLive.AttributeName } : {}),
-      ...(stream === undefined ? {} : { streamViewType: stream.StreamViewType }),
+      ...(streamViewType === undefined || streamViewType === VIEW_FOR_REPLICATION ? {} : { streamViewType }),
     };
   });
 }
