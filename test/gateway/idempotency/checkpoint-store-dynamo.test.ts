@@ -53,7 +53,7 @@ describe('DynamoCheckpointStore', () => {
   beforeAll(async () => {
     tables = await createTestTables();
     proxy = await FaultyProxy.before(testCloud().dynamodbEndpoint);
-    client = testDynamodb({ endpoint: proxy.url, requestTimeoutMs: 300 });
+    client = testDynamodb({ endpoint: proxy.url });
     stores = storesOn(tables, client);
   });
   afterAll(async () => {
@@ -184,10 +184,15 @@ describe('DynamoCheckpointStore', () => {
     });
 
     it('counts a request that timed out as one that may be applied, and repeats it', async () => {
-      const holder = aHolder(5);
-      proxy.delay(600);
-      expect(await stores.checkpoints.launch(key, holder, aLaunch())).toMatchObject({ kind: 'launched' });
-      expect(operations()).toEqual(['UpdateItem', 'UpdateItem']);
+      const impatient = testDynamodb({ endpoint: proxy.url, requestTimeoutMs: 1_000 });
+      try {
+        const { checkpoints } = storesOn(tables, impatient);
+        proxy.delay(2_000);
+        expect(await checkpoints.launch(key, aHolder(5), aLaunch())).toMatchObject({ kind: 'launched' });
+        expect(operations()).toEqual(['UpdateItem', 'UpdateItem']);
+      } finally {
+        impatient.destroy();
+      }
     });
   });
 
