@@ -22,6 +22,7 @@ import { DlqArgumentError, dlqArguments } from '#dead-letters/dlq-arguments';
 import { QueueConsumer } from '#consumers/queue-consumer';
 import { SystemClock } from '#consumers/system-clock';
 import { eventually } from '#test/support/eventually';
+import { inheritedEnvironment } from '#test/support/inherited-environment';
 import { RecordingLogger } from '#test/support/recording-logger';
 import { RecordingMetrics } from '#test/support/recording-metrics';
 import { TEST_CREDENTIALS, TEST_REGION, testSqs } from '#test/support/test-aws';
@@ -120,7 +121,7 @@ describe('npm run dlq', () => {
     const child = spawn(process.execPath, ['bin/dlq.ts', ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
-        PATH: process.env.PATH,
+        ...inheritedEnvironment(),
         AWS_ACCESS_KEY_ID: TEST_CREDENTIALS.accessKeyId,
         AWS_SECRET_ACCESS_KEY: TEST_CREDENTIALS.secretAccessKey,
         AWS_ENDPOINT_URL_SQS: testCloud().sqsEndpoint,

@@ -2,6 +2,8 @@ import { execFile } from 'node:child_process';
 
 import { beforeAll, describe, expect, it } from '@jest/globals';
 
+import { inheritedEnvironment } from '#test/support/inherited-environment';
+
 /** The short form of `npm run chaos`: a few faults of each kind, in an order of their own. */
 const SHORT = ['test/chaos/main.ts', '--short', '--minutes', '0.25', '--seed', '7', '--rate', '3'];
 
@@ -11,7 +13,7 @@ describe('npm run chaos, in short', () => {
 
   beforeAll(async () => {
     await new Promise<void>((resolve) => {
-      execFile(process.execPath, SHORT, { env: { PATH: process.env.PATH } }, (error, stdout, stderr) => {
+      execFile(process.execPath, SHORT, { env: inheritedEnvironment() }, (error, stdout, stderr) => {
         output = stdout + stderr;
         exitCode = error?.code ?? 0;
         resolve();

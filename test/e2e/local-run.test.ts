@@ -13,6 +13,7 @@ import { ApiClient, chargeBody, newKey } from '../support/api-client.ts';
 import { contradictions, readLedger, type ClientAnswer } from '../support/charge-audit.ts';
 import { readConsumerRecords } from '../support/consumer-records.ts';
 import { eventually } from '../support/eventually.ts';
+import { inheritedEnvironment } from '../support/inherited-environment.ts';
 import { dynamodbOf, startLocalRun, type LocalRun } from '../support/local-run.ts';
 import { netCharged, pspRecords } from '../support/psp-records.ts';
 
@@ -240,7 +241,7 @@ describe('npm start', () => {
 
   it('has given no message up, as npm run dlq says of every dead-letter queue', async () => {
     const { stdout } = await execute(process.execPath, ['bin/dlq.ts', 'list'], {
-      env: { PATH: process.env.PATH, DATA_DIR: dataDir },
+      env: { ...inheritedEnvironment(), DATA_DIR: dataDir },
     });
     const lines = stdout.trimEnd().split('\n');
     expect(lines.filter((line) => !/^\S+ +0 waiting {2}\(from \S+\)$/.test(line))).toEqual([]);
@@ -261,7 +262,7 @@ describe('npm start', () => {
       process.execPath,
       ['bin/reconcile.ts', '--grace-seconds', '2', '--json'],
       {
-        env: { PATH: process.env.PATH, DATA_DIR: dataDir },
+        env: { ...inheritedEnvironment(), DATA_DIR: dataDir },
       },
     );
     const report = JSON.parse(stdout) as {

@@ -23,6 +23,8 @@ const PAYMENT_METHODS = {
 const PLACES = ['answers', 'checkpoints', 'ledger', 'postgres', 'queues', 'logs', 'traces', 'sweeper logs'];
 /** Places that name the key, not the charge. */
 const KEYED_PLACES = ['checkpoints', 'postgres'];
+/** What the sweeper says at its start; it names no charge. */
+const SWEEPING = 'sweeping';
 
 const AWS = { region: TEST_REGION, credentials: TEST_CREDENTIALS };
 
@@ -65,6 +67,7 @@ describe('a payment method token', () => {
     // The open one has no event yet.
     await collect(stack, left, chargeIds.slice(0, 3));
     left.set('logs', output);
+    await eventually('the sweeper sweeps', () => sweeperOutput.includes(SWEEPING));
     left.set('sweeper logs', sweeperOutput);
     const spans = await eventually('the spans of a charge arrive', () => {
       const found = chargeIds.slice(0, 3).map((chargeId) => receiver.spansOf(chargeId));
@@ -89,6 +92,10 @@ describe('a payment method token', () => {
       expect(text).toContain(KEYED_PLACES.includes(place) ? keys.settled : chargeIds[0]);
     },
   );
+
+  it('would have been found in what the sweeper logs, which is all there', () => {
+    expect(left.get('sweeper logs')).toContain(SWEEPING);
+  });
 
   it('is sealed in the checkpoint of the charge that is still open', () => {
     expect(left.get('checkpoints')).toContain('"sealed"');

@@ -10,6 +10,7 @@ import { endLeftoverProcesses } from '#local-cloud/leftover-processes';
 import { commandLine, isAlive } from '#local-cloud/process-inspection';
 import { readProcessRegistry, writeProcessRegistry } from '#local-cloud/process-registry';
 import { eventually } from '#test/support/eventually';
+import { inheritedEnvironment } from '#test/support/inherited-environment';
 
 interface Ended {
   readonly code: number | null;
@@ -19,7 +20,7 @@ interface Ended {
 
 async function startAndWaitForTheEnd(environment: Record<string, string>): Promise<Ended> {
   const child = spawn(process.execPath, ['bin/local.ts'], {
-    env: { PATH: process.env.PATH, ...environment },
+    env: { ...inheritedEnvironment(), ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const output = { stdout: '', stderr: '' };

@@ -4,6 +4,8 @@ import { createInterface } from 'node:readline';
 
 import { z } from 'zod';
 
+import { inheritedEnvironment } from '#test/support/inherited-environment';
+
 const paymentIntentSummaries = z.array(
   z.object({
     id: z.string(),
@@ -30,7 +32,7 @@ export class SimulatorProcess {
   /** @param environment as in the simulator's README */
   static async start(environment: Readonly<Record<string, string>> = {}): Promise<SimulatorProcess> {
     const child = spawn(process.execPath, ['services/psp-simulator/src/main.ts'], {
-      env: { PATH: process.env.PATH, SEARCH_LAG_MS: '0', SLOW_MS: '400', ...environment },
+      env: { ...inheritedEnvironment(), SEARCH_LAG_MS: '0', SLOW_MS: '400', ...environment },
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     for await (const line of createInterface(child.stdout)) {

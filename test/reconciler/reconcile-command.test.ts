@@ -11,6 +11,7 @@ import { FINDING_KINDS } from '#contract/reconciliation';
 import { writeEndpoints } from '#local-cloud/endpoints-file';
 import { formatReport } from '#reconciler/format-report';
 import type { ReconciliationReport } from '#reconciler/reconciliation-report';
+import { inheritedEnvironment } from '#test/support/inherited-environment';
 import { TEST_REGION } from '#test/support/test-aws';
 import { testCloud } from '#test/support/test-cloud';
 import { createTestQueue, type TestQueue } from '#test/support/test-queue';
@@ -49,7 +50,7 @@ describe('npm run reconcile', () => {
   async function run(...args: string[]) {
     const child = spawn(process.execPath, ['bin/reconcile.ts', '--grace-seconds', '0', ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { PATH: process.env.PATH, DATA_DIR: dataDir, KEY_RETENTION_SECONDS: '3600' },
+      env: { ...inheritedEnvironment(), DATA_DIR: dataDir, KEY_RETENTION_SECONDS: '3600' },
     });
     const output = { out: '', err: '' };
     child.stdout.on('data', (chunk) => (output.out += String(chunk)));

@@ -8,6 +8,8 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { readEndpoints, type Endpoints } from '#local-cloud/endpoints-file';
 import { findFreePort } from '#local-cloud/free-port';
 
+import { inheritedEnvironment } from './inherited-environment.ts';
+
 /** `npm start`, as a person runs it, in a folder of a test's own. */
 export interface LocalRun {
   readonly url: string;
@@ -32,7 +34,7 @@ export async function startLocalRun(options: {
   const startedAt = performance.now();
   const child = spawn(process.execPath, ['bin/local.ts'], {
     env: {
-      ...{ PATH: process.env.PATH, DATA_DIR: options.dataDir, PORT: String(port) },
+      ...{ ...inheritedEnvironment(), DATA_DIR: options.dataDir, PORT: String(port) },
       // One process less to wait for, where no test looks at it.
       CONSOLE: 'off',
       ...options.environment,

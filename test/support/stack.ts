@@ -15,6 +15,7 @@ import type { Consumer, PaymentEventDetail } from '#contract/events';
 import { migrateShards } from '#gateway/idempotency/migrations/migrate-shards';
 
 import type { CrashPoint } from './crash-points.ts';
+import { inheritedEnvironment } from './inherited-environment.ts';
 import { queryDatabase } from './query-database.ts';
 import { TEST_CREDENTIALS, TEST_REGION } from './test-aws.ts';
 import type { TestCloud } from './test-cloud.ts';
@@ -150,7 +151,7 @@ function environmentOf(cloud: TestCloud, recoveryQueueUrl: string): Record<strin
 
 function spawnNode(script: string, environment: Readonly<Record<string, string | undefined>>): ChildProcess {
   return spawn(process.execPath, [script], {
-    env: { PATH: process.env.PATH, ...environment },
+    env: { ...inheritedEnvironment(), ...environment },
     stdio: ['pipe', 'pipe', 'inherit'],
   });
 }

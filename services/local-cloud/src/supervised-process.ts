@@ -149,7 +149,8 @@ export class SupervisedProcess {
   #spawn(predecessor: ProcessDeath | undefined): Run {
     const { command, environment, workingDirectory, user } = this.definition;
     const child = spawn(command, [...this.definition.arguments], {
-      env: { ...environment },
+      // Where Node is to keep what it has compiled, a part starts sooner the next time.
+      env: { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE, ...environment },
       ...(workingDirectory === undefined ? {} : { cwd: workingDirectory }),
       ...user,
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -24,6 +24,7 @@ import { runTenantsCommand } from '#gateway/tenants/tenants-command';
 
 import { decorated } from '../../support/decorated-port.ts';
 import { FaultyProxy } from '../../support/faulty-proxy.ts';
+import { inheritedEnvironment } from '../../support/inherited-environment.ts';
 import { ShiftedClock } from '../../support/shifted-clock.ts';
 import { TEST_CREDENTIALS, TEST_REGION, testDynamodb } from '../../support/test-aws.ts';
 import { testCloud } from '../../support/test-cloud.ts';
@@ -345,7 +346,7 @@ describe('npm run tenants', () => {
   it('is a command of a stage: the key alone on standard output, and an exit code', async () => {
     const command = async (...args: string[]) => {
       const env = {
-        PATH: process.env.PATH,
+        ...inheritedEnvironment(),
         AWS_ACCESS_KEY_ID: TEST_CREDENTIALS.accessKeyId,
         AWS_SECRET_ACCESS_KEY: TEST_CREDENTIALS.secretAccessKey,
         AWS_ENDPOINT_URL_DYNAMODB: testCloud().dynamodbEndpoint,
