@@ -7,8 +7,9 @@ import { traceTreeOf, type SpanNode } from '#local-cloud/trace-tree';
 import { chargeBody, newKey } from '../support/api-client.ts';
 import { eventually } from '../support/eventually.ts';
 import { startStack, TENANT, type GatewayProcess, type Stack } from '../support/stack.ts';
+import { costOfSpans } from './cost-of-spans.ts';
 import { processCpuMs } from './process-cpu.ts';
-import { costOfSpans } from './replayed-spans.ts';
+import { quantile } from './quantile.ts';
 
 /**
  * What tracing costs, in CPU a charge, in two ways. First as a whole: the gateway's process with tracing off and at two rates
@@ -187,11 +188,6 @@ async function reportSpansAlone(roots: readonly SpanNode[], offMs: number): Prom
 
 function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
-}
-
-function quantile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((one, other) => one - other);
-  return sorted[Math.floor(share * (sorted.length - 1))] ?? NaN;
 }
 
 /** @throws RangeError naming the option */

@@ -5,6 +5,8 @@ import { OtelTracing } from '#gateway/platform/otel-tracing';
 import type { Tracing } from '#gateway/platform/tracing';
 import type { SpanNode } from '#local-cloud/trace-tree';
 
+import { quantile } from './quantile.ts';
+
 const ROUNDS = 15;
 const CHARGES_A_ROUND = 1_000;
 
@@ -38,7 +40,11 @@ export async function costOfSpans(roots: readonly SpanNode[]): Promise<CostOfSpa
   await Promise.all([variants.onePercent.close(), variants.all.close()]);
   return {
     spans: roots.reduce((sum, root) => sum + spansUnder(root), 0),
-    ...{ off: median(cpuMs.off), onePercent: median(cpuMs.onePercent), all: median(cpuMs.all) },
+    ...{
+      off: quantile(cpuMs.off, 0.5),
+      onePercent: quantile(cpuMs.onePercent, 0.5),
+      all: quantile(cpuMs.all, 0.5),
+    },
   };
 }
 
@@ -65,8 +71,4 @@ async function replayAll(tracing: Tracing, nodes: readonly SpanNode[]): Promise<
 
 function spansUnder({ children }: SpanNode): number {
   return children.reduce((sum, child) => sum + spansUnder(child), 1);
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? NaN;
 }
